@@ -1,0 +1,52 @@
+"""The routing tree of a config: inheritance, and the domain's own decisions on it."""
+
+from datetime import timedelta
+
+from tmcwatch.config import load, routing_tree
+from tmcwatch.domain.routing import routes_for
+
+TEXT = """
+accounts: [{name: prod, region: eu, token: a-token}]
+receivers: [{name: team, log: {}}, {name: oncall, log: {}}]
+route:
+  receiver: team
+  group_wait: 10s
+  group_by: [account]
+  routes:
+    - matchers: ['severity="critical"']
+      receiver: oncall
+      continue: true
+      group_wait: 0s
+      routes: [{matchers: [kind=plan], group_by: ["..."], repeat_interval: 1h}]
+    - {matchers: [rule!=failed], group_interval: 1m}
+"""
+
+
+def tree(folder):
+    file = folder / "c.yaml"
+    file.write_text(TEXT)
+    return routing_tree(load(file, environ={}))
+
+
+def test_a_branch_takes_over_what_it_does_not_set(tmp_path):
+    branch = tree(tmp_path).routes[0].routes[0]
+    assert branch.receiver == "oncall"
+    assert branch.group_wait == timedelta(0)
+    assert branch.group_by == ("...",)
+    assert branch.group_interval == timedelta(minutes=5)
+    assert branch.repeat_interval == timedelta(hours=1)
+    assert not branch.goes_on
+
+
+def test_the_root_keeps_its_own_settings(tmp_path):
+    root = tree(tmp_path)
+    assert root.matchers == ()
+    assert (root.receiver, root.group_by) == ("team", ("account",))
+    assert root.routes[1].group_interval == timedelta(minutes=1)
+    assert root.routes[1].group_wait == timedelta(seconds=10)
+
+
+def test_alerts_find_their_way_through_it(tmp_path):
+    labels = {"severity": "critical", "rule": "terminated"}
+    assert [route.receiver for route in routes_for(tree(tmp_path), labels)] == ["oncall", "team"]
+    assert [route.receiver for route in routes_for(tree(tmp_path), {"rule": "failed"})] == ["team"]

@@ -1,0 +1,104 @@
+"""Where the token comes from, and that it never shows."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tmcwatch.api.errors import TokenProblem, Unauthorized
+from tmcwatch.api.token import TokenFile, TokenText
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "token"
+    path.write_text("  first\n")
+    return path
+
+
+async def inline(function):
+    return function()
+
+
+def token_in(path: Path):
+    return TokenFile(path, in_thread=inline)
+
+
+async def test_a_token_is_stripped(file):
+    assert await TokenText(" given \n").current() == "given"
+    assert await token_in(file).current() == "first"
+
+
+async def test_a_token_never_shows(file):
+    token = token_in(file)
+    await token.current()
+    assert "first" not in repr(token)
+    assert "given" not in repr(TokenText("given"))
+
+
+async def test_a_token_given_as_text_stays():
+    assert not await TokenText("given").reread()
+
+
+async def test_a_changed_file_is_read_again(file):
+    token = token_in(file)
+    await token.current()
+    file.write_text("second-longer")
+    assert await token.current() == "second-longer"
+
+
+async def test_a_file_that_stays_the_same_is_not_read_again(file):
+    token = token_in(file)
+    await token.current()
+    before = file.stat()
+    file.write_text("  other\n")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert await token.current() == "first"
+
+
+async def test_rereading_tells_whether_there_is_another_token(file):
+    token = token_in(file)
+    await token.current()
+    assert not await token.reread()
+    before = file.stat()
+    file.write_text("  other\n")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert await token.reread()
+    assert await token.current() == "other"
+
+
+async def test_a_file_that_is_missing_is_named(file):
+    file.unlink()
+    with pytest.raises(TokenProblem, match=f"cannot read {file}: No such file") as caught:
+        await token_in(file).current()
+    assert isinstance(caught.value, Unauthorized)
+    with pytest.raises(TokenProblem, match=str(file)):
+        await token_in(file).reread()
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b" \n", "is empty"),
+        (b"two words", "characters that no token has"),
+        ("tök".encode(), "characters that no token has"),
+        (b"a\0b", "characters that no token has"),
+        (b"\xff\xfe", "is not text"),
+        (b"x" * 20_000, "too long"),
+    ],
+)
+async def test_a_file_without_a_token_is_named_and_its_content_is_not(file, content, problem):
+    file.write_bytes(content)
+    with pytest.raises(TokenProblem, match=f"{file} .*{problem}") as caught:
+        await token_in(file).current()
+    assert "words" not in str(caught.value)
+
+
+def test_a_text_that_is_no_token_is_refused_at_once():
+    with pytest.raises(TokenProblem, match="the token is empty"):
+        TokenText(" ")
+
+
+async def test_a_byte_order_mark_is_no_part_of_a_token(file):
+    file.write_bytes(b"\xef\xbb\xbftoken")
+    assert await token_in(file).current() == "token"

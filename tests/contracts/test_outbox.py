@@ -1,0 +1,296 @@
+"""The outbox: owed once, in order, merged while untried, and kept through a crash."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+
+from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity, Status
+from tmcwatch.domain.delivery import Delivery, State, delivery_id
+from tmcwatch.domain.message import Message, merged
+from tmcwatch.store import outbox
+from tmcwatch.store.engine import Store
+from tmcwatch.store.facts import FactsError, facts_of, message_from
+from tmcwatch.store.schema import deliveries, metadata
+
+TEN = datetime(2026, 11, 20, 10, tzinfo=UTC)
+TARGET = "oncall/webhook"
+
+
+def alert(name: str = "a", *, over: bool = False) -> Alert:
+    return Alert(
+        id=AlertId(name),
+        rule="failed",
+        severity=Severity.WARNING,
+        labels={"alertname": "failed", "name": name},
+        annotations={"error": "boom"},
+        starts_at=TEN,
+        ends_at=TEN + timedelta(minutes=9) if over else None,
+        end_reason=EndReason.RECOVERED if over else None,
+        opened_at=TEN,
+        changed_at=TEN,
+    )
+
+
+def message(*alerts: Alert, group: str = "g", key: str = "k", told_before: int = 0) -> Message:
+    return Message(
+        key=key,
+        receiver="oncall",
+        group_key=group,
+        group_labels={"rule": "failed"},
+        alerts=alerts or (alert(),),
+        told_before=told_before,
+        created_at=TEN,
+    )
+
+
+def owed(number: int, *alerts: Alert, group: str = "g", target: str = TARGET, told: int = 0):
+    return Delivery(
+        id=delivery_id(target, group, number),
+        target=target,
+        number=number,
+        message=message(*alerts, group=group, key=f"{group}-{number}", told_before=told),
+        state=State.PENDING,
+        attempts=0,
+        due_at=TEN,
+    )
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store(f"sqlite:///{tmp_path / 'watch.db'}")
+    metadata.create_all(store.engine)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def connection(store):
+    with store.engine.begin() as connection:
+        yield connection
+
+
+def due(connection, target: str = TARGET) -> Delivery:
+    delivery = outbox.next_due(connection, target, TEN)
+    assert delivery is not None
+    return delivery
+
+
+def taken(connection) -> Delivery:
+    delivery = outbox.take(connection, TARGET, TEN)
+    assert delivery is not None
+    return delivery
+
+
+def row(connection, delivery: Delivery):
+    return connection.execute(select(deliveries).where(deliveries.c.id == delivery.id)).one()
+
+
+def test_a_delivery_comes_back_as_it_was_owed(connection):
+    assert outbox.owe(connection, owed(1))
+    assert due(connection) == owed(1)
+
+
+def test_the_same_delivery_is_owed_once(connection):
+    assert outbox.owe(connection, owed(1))
+    assert not outbox.owe(connection, owed(1))
+    assert outbox.pending_count(connection) == 1
+
+
+def test_nothing_is_due_before_its_time(connection):
+    outbox.owe(connection, owed(1))
+    assert outbox.next_due(connection, TARGET, TEN - timedelta(seconds=1)) is None
+    assert outbox.next_due_at(connection, TARGET) == TEN
+
+
+def test_an_empty_outbox_has_nothing_next(connection):
+    assert outbox.take(connection, TARGET, TEN) is None
+    assert outbox.next_due_at(connection, TARGET) is None
+
+
+def test_what_is_claimed_is_committed_as_being_sent(store):
+    store.write(lambda c: outbox.owe(c, owed(1)))
+    delivery = store.write(taken)
+    assert delivery.state is State.SENDING
+    assert delivery.attempts == 1
+    assert store.read(lambda c: outbox.uncertain(c, TARGET)) == [delivery.id]
+    assert store.write(lambda c: outbox.take(c, TARGET, TEN)) is None
+
+
+def test_a_later_message_waits_for_an_earlier_one_of_its_group(connection):
+    outbox.owe(connection, owed(1))
+    first = taken(connection)
+    outbox.owe(connection, owed(2))
+    assert outbox.next_due(connection, TARGET, TEN) is None
+    later = TEN + timedelta(minutes=5)
+    outbox.postpone(connection, first.id, later, "busy", now=TEN)
+    assert outbox.next_due(connection, TARGET, TEN) is None
+    assert outbox.next_due_at(connection, TARGET) == later
+
+
+@pytest.mark.parametrize("end", ["delivered", "bury"])
+def test_the_next_message_follows_once_the_earlier_one_is_settled(connection, end):
+    outbox.owe(connection, owed(1))
+    first = taken(connection)
+    outbox.owe(connection, owed(2))
+    getattr(outbox, end)(connection, first.id, "text", TEN)
+    assert due(connection).number == 2
+
+
+def test_other_groups_and_targets_do_not_wait(connection):
+    outbox.owe(connection, owed(1))
+    taken(connection)
+    outbox.owe(connection, owed(2))
+    outbox.owe(connection, owed(1, group="other"))
+    outbox.owe(connection, owed(2, target="oncall/log"))
+    assert due(connection).message.group_key == "other"
+    assert due(connection, "oncall/log").number == 2
+    assert outbox.pending_count(connection, "oncall/log") == 1
+
+
+def test_a_receipt_is_kept_and_the_error_before_it_forgotten(connection):
+    outbox.owe(connection, owed(1))
+    outbox.postpone(connection, owed(1).id, TEN, "busy", now=TEN)
+    outbox.delivered(connection, owed(1).id, "200", TEN)
+    kept = row(connection, owed(1))
+    assert (kept.state, kept.receipt, kept.error) == ("delivered", "200", None)
+
+
+def test_a_released_delivery_is_sent_again_under_its_key(connection):
+    outbox.owe(connection, owed(1))
+    first = taken(connection)
+    outbox.release(connection, first.id, TEN)
+    second = taken(connection)
+    assert (second.id, second.message.key, second.attempts) == (first.id, first.message.key, 2)
+
+
+def test_untried_messages_of_a_group_become_one(connection):
+    outbox.owe(connection, owed(1, alert("a")))
+    assert outbox.owe(connection, owed(2, alert("a", over=True), alert("b")))
+    only = due(connection)
+    assert outbox.pending_count(connection) == 1
+    assert (only.id, only.message.key) == (owed(1).id, "g-1")
+    assert [(a.id, a.status) for a in only.message.alerts] == [
+        ("a", Status.RESOLVED),
+        ("b", Status.FIRING),
+    ]
+
+
+def test_a_message_that_was_tried_is_left_as_it_is(connection):
+    outbox.owe(connection, owed(1))
+    taken(connection)
+    outbox.postpone(connection, owed(1).id, TEN, "busy", now=TEN)
+    outbox.owe(connection, owed(2))
+    assert outbox.pending_count(connection) == 2
+
+
+def test_a_merged_message_counts_as_told_only_what_was_told():
+    both = merged(message(alert("a")), message(alert("b"), told_before=4))
+    assert [a.id for a in both.alerts] == ["a", "b"]
+    assert both.told_before == 3
+
+
+def test_unreadable_facts_are_buried_and_hold_up_nobody(connection):
+    for number in (1, 2):
+        outbox.owe(connection, owed(1, group=f"g{number}"))
+    broken = owed(1, group="g1")
+    connection.execute(deliveries.update().where(deliveries.c.id == broken.id).values(facts="{"))
+    outbox.owe(connection, owed(2, group="g1"))
+    assert due(connection).message.group_key in {"g1", "g2"}
+    assert row(connection, broken).state == "dead"
+    assert outbox.pending_count(connection) == 2
+
+
+def test_retention_forgets_what_is_settled_in_bounded_steps(connection):
+    for number in range(1, 5):
+        outbox.owe(connection, owed(1, group=str(number)))
+    for number in range(1, 4):
+        outbox.delivered(connection, owed(1, group=str(number)).id, "200", TEN)
+    later = TEN + timedelta(seconds=1)
+    assert outbox.forget(connection, TEN, 9) == 0
+    assert outbox.forget(connection, later, 2) == 2
+    assert outbox.forget(connection, later, 2) == 1
+    assert connection.scalar(select(func.count()).select_from(deliveries)) == 1
+
+
+def test_looking_for_work_uses_the_indexes(connection):
+    plan = connection.exec_driver_sql(
+        "EXPLAIN QUERY PLAN SELECT min(due_at) FROM deliveries d WHERE target = 't'"
+        " AND state = 'pending' AND NOT EXISTS (SELECT 1 FROM deliveries e WHERE"
+        " e.group_key = d.group_key AND e.target = d.target AND e.number < d.number"
+        " AND e.state IN ('pending', 'sending'))"
+    )
+    steps = [step[-1] for step in plan if "deliveries" in step[-1] or " USING " in step[-1]]
+    assert all("USING INDEX" in step or "COVERING" in step for step in steps)
+
+
+texts = st.text(max_size=20)
+moments = st.timedeltas(timedelta(days=-20_000), timedelta(days=60_000)).map(TEN.__add__)
+mappings = st.dictionaries(texts, texts, max_size=3)
+alerts = st.builds(
+    Alert,
+    id=texts.map(AlertId),
+    rule=texts,
+    severity=st.sampled_from(Severity),
+    labels=mappings,
+    annotations=mappings,
+    starts_at=moments,
+    ends_at=st.none() | moments,
+    end_reason=st.none() | st.sampled_from(EndReason),
+    count=st.integers(0, 10**9),
+    opened_at=moments,
+    changed_at=moments,
+)
+messages = st.builds(
+    Message,
+    key=texts,
+    receiver=texts,
+    group_key=texts,
+    group_labels=mappings,
+    alerts=st.lists(alerts, max_size=4).map(tuple),
+    told_before=st.integers(0, 10**6),
+    created_at=moments,
+    external_url=texts,
+)
+
+
+@given(messages)
+def test_facts_survive_the_store(facts):
+    assert message_from(facts_of(facts)) == facts
+
+
+@given(messages, messages)
+def test_a_merged_message_lists_every_alert_once_in_its_newest_state(older, newer):
+    listed = {a.id: a for a in merged(older, newer).alerts}
+    assert len(listed) == len(merged(older, newer).alerts)
+    assert listed == {a.id: a for a in older.alerts + newer.alerts}
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ('"key":"k"', '"key":1'),
+        ('"told_before":0', '"told_before":true'),
+        ('"count":1', '"count":1.5'),
+        ('"count":1', '"count":1,"extra":1'),
+        ('"external_url":""', '"more":""'),
+        ('"labels":{', '"labels":[],"labelz":{'),
+        ('{"rule":"failed"}', "[]"),
+        ('"severity":"warning"', '"severity":"terrible"'),
+        ('"created_at":', '"created_at":999999999'),
+        ('"created_at":', '"created_at":"soon","at":'),
+        ('"key":"k"', '"key"'),
+    ],
+)
+def test_facts_that_are_no_message_are_refused(right, wrong):
+    text = facts_of(message())
+    assert right in text
+    with pytest.raises(FactsError):
+        message_from(text.replace(right, wrong, 1))
+
+
+def test_facts_that_are_not_even_a_mapping_are_refused():
+    with pytest.raises(FactsError):
+        message_from("[]")

@@ -1,0 +1,184 @@
+"""The client within its budget, on virtual time: what a 429 of any style does."""
+
+from datetime import timedelta
+from email.utils import format_datetime
+
+import anyio
+import httpx
+import pytest
+
+from tmcwatch.api.budget import Budget
+from tmcwatch.api.client import Client
+from tmcwatch.api.connection import http_client
+from tmcwatch.api.errors import ApiError, Throttled, Unavailable
+from tmcwatch.api.token import TokenText
+from tmcwatch.domain.budget import Family, Purpose
+from tmcwatch.domain.execution import AccountName
+
+HTML = "<html>Too many requests</html>"
+
+
+class Tmc:
+    """Answers each request with the next answer, and remembers when it was asked."""
+
+    def __init__(self, now, *answers):
+        self.now, self.answers, self.asked = now, list(answers), []
+
+    async def __call__(self, _):
+        self.asked.append(anyio.current_time())
+        await anyio.sleep(0.01)
+        answer = self.answers.pop(0) if self.answers else httpx.Response(200, json=[])
+        return answer(self.now()) if callable(answer) else answer
+
+
+def client_of(tmc, now, *, budget=None):
+    return Client(
+        AccountName("acme"),
+        base_url="https://tmc.example",
+        http=http_client(httpx.MockTransport(tmc)),
+        budget=budget or Budget(0.2, now=now, random=lambda: 0.5),
+        token=TokenText("secret"),
+        now=now,
+    )
+
+
+async def ask(client, purpose=Purpose.HEAD):
+    return await client.workspaces(purpose=purpose)
+
+
+def date(now, *, seconds=0.0, ahead=0.0):
+    return format_datetime((now + timedelta(seconds=seconds + ahead)), usegmt=True)
+
+
+STYLES = {
+    "none": (httpx.Response(429, json={"status": 429}), None, 1.5),
+    "seconds": (httpx.Response(429, headers={"Retry-After": "7"}), 7, 7),
+    "html": (httpx.Response(429, text=HTML), None, 1.5),
+    "senseless": (httpx.Response(429, headers={"Retry-After": "later"}), None, 1.5),
+}
+
+
+@pytest.mark.parametrize("style", STYLES)
+async def test_a_429_of_any_style_pauses_the_family(style, now):
+    answer, asked, pause = STYLES[style]
+    tmc = Tmc(now, answer)
+    client = client_of(tmc, now)
+    with pytest.raises(Throttled) as caught:
+        await ask(client)
+    assert caught.value.retry_after == (asked and timedelta(seconds=asked))
+    await ask(client)
+    assert tmc.asked[1] - tmc.asked[0] == pytest.approx(pause, abs=0.02)
+
+
+async def test_a_date_to_retry_after_is_read_on_the_servers_clock(now):
+    tmc = Tmc(
+        now,
+        lambda at: httpx.Response(
+            429,
+            headers={
+                "Date": date(at, ahead=1_000),
+                "Retry-After": date(at, ahead=1_000, seconds=20),
+            },
+        ),
+    )
+    client = client_of(tmc, now)
+    with pytest.raises(Throttled):
+        await ask(client)
+    await ask(client)
+    assert tmc.asked[1] - tmc.asked[0] == pytest.approx(20, abs=0.02)
+
+
+async def test_a_failing_server_pauses_nobody(now):
+    tmc = Tmc(now, httpx.Response(503, headers={"Retry-After": "60"}))
+    client = client_of(tmc, now)
+    with pytest.raises(Unavailable):
+        await ask(client)
+    await ask(client)
+    assert tmc.asked[1] - tmc.asked[0] < 0.1
+
+
+async def test_a_pause_of_one_account_holds_for_all_that_share_its_budget(now):
+    budget = Budget(0.2, now=now, random=lambda: 0.5)
+    tmc = Tmc(now, httpx.Response(429, headers={"Retry-After": "30"}))
+    with pytest.raises(Throttled):
+        await ask(client_of(tmc, now, budget=budget))
+    await ask(client_of(tmc, now, budget=budget))
+    assert tmc.asked[1] - tmc.asked[0] == pytest.approx(30, abs=0.02)
+
+
+async def test_refusals_under_way_together_count_once(now):
+    refusals = [httpx.Response(429) for _ in range(2)]
+    tmc = Tmc(now, *refusals)
+    budget = Budget(0.2, now=now, random=lambda: 1.0)
+    client = client_of(tmc, now, budget=budget)
+    async with anyio.create_task_group() as tasks:
+        for _ in refusals:
+            tasks.start_soon(_ask_and_bear, client)
+    await ask(client)
+    # One strike: at most two seconds, where two would have been four.
+    assert tmc.asked[2] - tmc.asked[0] == pytest.approx(2, abs=0.02)
+
+
+async def _ask_and_bear(client):
+    try:
+        await ask(client)
+    except ApiError:
+        return
+
+
+async def test_no_more_than_eight_requests_are_in_flight(now):
+    under_way, most = 0, 0
+
+    async def slow(_):
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await anyio.sleep(60)
+        under_way -= 1
+        return httpx.Response(200, json=[])
+
+    client = client_of(slow, now)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(20):
+            tasks.start_soon(ask, client)
+    assert most == 8
+
+
+async def test_the_sliding_minute_holds_for_two_accounts_on_one_budget(now):
+    budget = Budget(0.01, now=now, random=lambda: 0.5)
+    tmc = Tmc(now)
+    async with anyio.create_task_group() as tasks:
+        for client in (client_of(tmc, now, budget=budget), client_of(tmc, now, budget=budget)):
+            for _ in range(30):
+                tasks.start_soon(ask, client)
+    most = 1_800 * 0.01 + 5
+    counts = [sum(start <= at < start + 60 for at in tmc.asked) for start in tmc.asked]
+    assert max(counts) <= most
+    assert len(tmc.asked) == 60
+
+
+async def test_the_skew_does_not_count_the_time_on_the_way(now):
+    async def distant(_):
+        served = now() + timedelta(seconds=4)
+        await anyio.sleep(4)
+        moment = served.replace(microsecond=0)
+        answer = httpx.Response(
+            200, json=[], headers={"Date": format_datetime(moment, usegmt=True)}
+        )
+        await anyio.sleep(4)
+        return answer
+
+    client = client_of(distant, now)
+    await ask(client)
+    assert abs(client.skew) <= timedelta(seconds=0.5)
+
+
+async def test_each_family_has_its_own_pause(now):
+    tmc = Tmc(now, httpx.Response(429, headers={"Retry-After": "30"}))
+    budget = Budget(0.2, now=now, random=lambda: 0.5)
+    client = client_of(tmc, now, budget=budget)
+    with pytest.raises(Throttled):
+        await ask(client)
+    state = budget.state()
+    assert state[Family.ORCHESTRATION].paused_until is not None
+    assert state[Family.PROCESSING].paused_until is None

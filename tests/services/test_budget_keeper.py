@@ -1,0 +1,241 @@
+"""The budget keeper on virtual time: who may go when, and what a refusal does to the others."""
+
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+
+import anyio
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tmcwatch.api.budget import Budget, Room
+from tmcwatch.domain.budget import BURST, Family, Purpose
+
+P = Family.PROCESSING
+Log = list[tuple[Purpose, float]]
+
+
+@pytest.fixture
+def keeper(now):
+    return Budget(0.2, now=now, random=lambda: 0.0)
+
+
+async def go(budget, purpose=Purpose.HEAD, *, log=None, family=P, holds=0.0, room=None):
+    async with budget.slot(family, purpose, room=room) as slot:
+        if log is not None:
+            log.append((purpose, anyio.current_time()))
+        await anyio.sleep(holds)
+        slot.answered()
+
+
+async def refuse(budget, seconds=None):
+    async with budget.slot(P, Purpose.HEAD) as slot:
+        slot.throttled(None if seconds is None else timedelta(seconds=seconds))
+
+
+async def empty(budget):
+    """Spend what a fresh budget holds."""
+    await go(budget)
+    await go(budget)
+
+
+async def test_two_calls_go_at_once_and_the_next_ones_are_paced(keeper):
+    began = anyio.current_time()
+    log: Log = []
+    for _ in range(8):
+        await go(keeper, log=log)
+    moments = [round(at - began, 3) for _, at in log]
+    assert moments == [0, 0, 0.167, 0.333, 0.5, 0.667, 0.833, 1.0]
+
+
+async def test_waiting_calls_go_by_purpose_and_then_by_age(keeper):
+    await empty(keeper)
+    log: Log = []
+    async with anyio.create_task_group() as tasks:
+        for purpose in (Purpose.AUDIT, Purpose.NAMES, Purpose.HEAD, Purpose.NAMES, Purpose.ENDS):
+            tasks.start_soon(partial(go, keeper, purpose, log=log))
+            await anyio.wait_all_tasks_blocked()
+        assert keeper.waiting()[Purpose.NAMES] == 2
+    assert [purpose for purpose, _ in log] == sorted(
+        (purpose for purpose, _ in log), key=list(Purpose).index
+    )
+    assert sum(keeper.waiting().values()) == 0
+
+
+async def test_families_do_not_wait_for_each_other(keeper):
+    await refuse(keeper, 30)
+    began = anyio.current_time()
+    await go(keeper, family=Family.ORCHESTRATION)
+    assert anyio.current_time() == began
+
+
+async def test_a_slot_tells_how_long_its_call_waited(keeper):
+    await empty(keeper)
+    async with keeper.slot(P, Purpose.HEAD) as slot:
+        assert slot.waited == pytest.approx(1 / 6)
+
+
+async def test_a_pause_is_as_long_as_tmc_asked(keeper):
+    began = anyio.current_time()
+    log: Log = []
+    await refuse(keeper, 30)
+    await go(keeper, log=log)
+    assert log[0][1] - began == pytest.approx(30)
+
+
+async def test_after_a_pause_one_call_probes_and_the_most_urgent_is_the_one(keeper):
+    await refuse(keeper, 10)
+    log: Log = []
+    async with anyio.create_task_group() as tasks:
+        for purpose in (Purpose.AUDIT, Purpose.ENDS, Purpose.HEAD):
+            tasks.start_soon(partial(go, keeper, purpose, log=log, holds=3))
+    first, second, third = (at for _, at in log)
+    assert log[0][0] is Purpose.HEAD
+    assert second - first == pytest.approx(3)
+    assert third - second < 0.3
+
+
+async def test_a_probe_that_gets_no_answer_lets_the_next_one_probe(keeper):
+    await refuse(keeper, 1)
+    async with keeper.slot(P, Purpose.HEAD):
+        pass
+    began = anyio.current_time()
+    await go(keeper)
+    assert anyio.current_time() - began < 1
+
+
+async def test_ten_minutes_of_refusals_end_with_the_most_urgent_call(keeper):
+    began = anyio.current_time()
+    log: Log = []
+    async with anyio.create_task_group() as tasks:
+        while anyio.current_time() - began < 600:
+            await refuse(keeper, 20)
+        for purpose in reversed(Purpose):
+            tasks.start_soon(partial(go, keeper, purpose, log=log))
+    assert [purpose for purpose, _ in log] == list(Purpose)
+
+
+async def test_a_call_that_is_given_up_while_waiting_leaves_no_trace(keeper):
+    await empty(keeper)
+    began = anyio.current_time()
+    log: Log = []
+    async with anyio.create_task_group() as tasks:
+        with anyio.move_on_after(0.1):
+            tasks.start_soon(partial(go, keeper, Purpose.ENDS, log=log))
+            await go(keeper, Purpose.HEAD)
+    assert log[0][1] - began == pytest.approx(1 / 6)
+    assert sum(keeper.waiting().values()) == 0
+
+
+async def test_a_call_given_up_at_the_moment_of_its_turn_gives_everything_back(keeper):
+    room = Room(1)
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await go(keeper, room=room)
+    await empty(keeper)
+    assert room.free == 1
+
+
+async def test_a_turn_granted_to_a_call_that_is_given_up_goes_to_the_next(keeper):
+    room = Room(1)
+    log: Log = []
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(partial(go, keeper, room=room, holds=5))
+        await anyio.wait_all_tasks_blocked()
+        with anyio.CancelScope() as scope:
+            tasks.start_soon(_cancel_after, scope, 5)
+            await go(keeper, room=room, log=log)
+        await go(keeper, Purpose.AUDIT, room=room, log=log)
+    assert log[-1][0] is Purpose.AUDIT
+    assert room.free == 1
+
+
+async def _cancel_after(scope, seconds):
+    await anyio.sleep(seconds)
+    scope.cancel()
+
+
+async def test_a_full_room_holds_calls_back_but_not_those_of_others(keeper):
+    full, other = Room(1), Room(1)
+    log: Log = []
+    began = anyio.current_time()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(partial(go, keeper, room=full, holds=10))
+        await anyio.wait_all_tasks_blocked()
+        tasks.start_soon(partial(go, keeper, Purpose.HEAD, room=full, log=log))
+        await anyio.wait_all_tasks_blocked()
+        for _ in range(3):
+            tasks.start_soon(partial(go, keeper, Purpose.AUDIT, room=other, log=log))
+    assert [purpose for purpose, _ in log] == [Purpose.AUDIT] * 3 + [Purpose.HEAD]
+    assert [at - began < 1 for _, at in log] == [True, True, True, False]
+
+
+async def test_a_room_is_freed_when_its_call_fails(keeper):
+    room = Room(1)
+    with suppress(OSError):
+        async with keeper.slot(P, Purpose.HEAD, room=room):
+            raise OSError
+    assert room.free == 1
+
+
+async def test_the_state_tells_rate_ceiling_and_pause(keeper, now):
+    before = keeper.state()[P]
+    assert before == (pytest.approx(6), 30, None)
+    await refuse(keeper, 30)
+    assert keeper.state()[P] == (pytest.approx(4.8), 30, now() + timedelta(seconds=30))
+    await anyio.sleep(31)
+    assert keeper.state()[P].paused_until is None
+
+
+async def test_what_happened_may_be_reported_without_a_slot(keeper):
+    keeper.throttled(P, timedelta(seconds=40))
+    keeper.answered(P)
+    began = anyio.current_time()
+    await go(keeper)
+    assert anyio.current_time() - began == pytest.approx(40)
+
+
+async def test_a_ceiling_can_be_set(now):
+    budget = Budget(0.5, now=now, random=lambda: 0.0, ceilings={P: 120})
+    assert budget.state()[P][:2] == (1, 2)
+    assert budget.state()[Family.SECURITY][:2] == (5, 10)
+
+
+@pytest.mark.parametrize("share", [0, -1, 1.01])
+def test_a_share_beyond_the_ceiling_is_refused(share, now):
+    with pytest.raises(ValueError, match="share"):
+        Budget(share, now=now, random=lambda: 0.0)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    arrivals=st.lists(
+        st.tuples(st.sampled_from(Purpose), st.floats(0, 90), st.floats(0, 40), st.booleans()),
+        max_size=60,
+    )
+)
+async def test_in_any_sliding_minute_calls_stay_within_the_budget(arrivals, now):
+    budget, room = Budget(0.01, now=now, random=lambda: 0.5), Room(3)
+    log: Log = []
+    async with anyio.create_task_group() as tasks:
+        for purpose, after, patience, refused in arrivals:
+            tasks.start_soon(_arrive, budget, room, log, (purpose, after, patience, refused))
+    times = [at for _, at in log]
+    most = 1_800 * 0.01 + BURST
+    assert all(sum(start <= at < start + 60 for at in times) <= most for start in times)
+    assert room.free == 3
+    assert sum(budget.waiting().values()) == 0
+
+
+async def _arrive(budget, room, log, arrival):
+    purpose, after, patience, refused = arrival
+    await anyio.sleep(after)
+    with anyio.move_on_after(patience):
+        async with budget.slot(P, purpose, room=room) as slot:
+            log.append((purpose, anyio.current_time()))
+            await anyio.sleep(1)
+            if refused:
+                slot.throttled(None)
+            else:
+                slot.answered()

@@ -1,0 +1,247 @@
+"""What a scrape finds."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client.openmetrics.parser import (
+    text_string_to_metric_families as openmetrics_families,
+)
+from prometheus_client.parser import text_string_to_metric_families as text_families
+
+from tests.telemetry.snapshots import NOON, busy, counted, listed, owed, snapshot, task
+from tmcwatch.telemetry.families import BY_NAME, FAMILIES, FORBIDDEN_LABELS, documented
+from tmcwatch.telemetry.metrics import OPENMETRICS, TEXT, Metrics
+
+WORKSPACE = {"account": "prod", "environment": "PROD", "workspace": "FIN", "kind": "task"}
+T1 = WORKSPACE | {"id": "t1"}
+
+
+@pytest.fixture
+def metrics():
+    return Metrics(version="1.2.3")
+
+
+def everything_counted(metrics):
+    metrics.request(
+        account="prod",
+        family="processing",
+        operation="task_executions",
+        code="200",
+        seconds=0.2,
+        purpose="head",
+        waited=0.0,
+    )
+    metrics.throttled("prod", "processing")
+    metrics.budget("prod", "processing", rate=6.0, ceiling=30.0, paused_until=NOON)
+    metrics.reread("prod", "task", "moved")
+    metrics.bisected("prod", "task")
+    metrics.look("prod", ok=True)
+    metrics.skew("prod", 1.5)
+    metrics.settle_lag("prod", "task", 10)
+    metrics.detected(3.0)
+    metrics.sent("oncall", 1.5)
+    metrics.send_failed("oncall", "refused")
+    metrics.restarted("tracking")
+    metrics.reloaded(ok=True, at=NOON)
+    metrics.logged("error")
+    return metrics
+
+
+def scraped(metrics, state, accept=None):
+    text, _ = metrics.render(state, accept)
+    families = openmetrics_families if accept else text_families
+    return list(families(text.decode()))
+
+
+def value(metrics, state, name, labels=None):
+    found = [
+        sample.value
+        for family in scraped(metrics, state)
+        for sample in family.samples
+        if sample.name == f"tmcwatch_{name}" and (labels or {}).items() <= sample.labels.items()
+    ]
+    assert len(found) <= 1, f"{name} is not one series"
+    return found[0] if found else None
+
+
+@pytest.mark.parametrize("accept", [None, "application/openmetrics-text; version=1.0.0"])
+def test_every_documented_metric_and_no_other_is_scraped(metrics, accept):
+    samples = {
+        sample.name
+        for family in scraped(everything_counted(metrics), busy(), accept)
+        for sample in family.samples
+        if sample.name.startswith("tmcwatch_")
+    }
+    expected = {each.name if each.type != "histogram" else f"{each.name}_sum" for each in FAMILIES}
+    extra = {f"{each.name}{end}" for each in FAMILIES for end in ("_bucket", "_count")}
+    assert expected <= samples <= expected | extra
+
+
+@pytest.mark.parametrize("accept", [None, "application/openmetrics-text; version=1.0.0"])
+def test_series_carry_the_documented_labels_only(metrics, accept):
+    for family in scraped(everything_counted(metrics), busy(), accept):
+        for sample in family.samples:
+            known = BY_NAME.get(sample.name)
+            if known is not None:
+                assert set(sample.labels) == set(known.labels), sample.name
+            if family.type != "histogram":
+                assert not FORBIDDEN_LABELS & sample.labels.keys(), sample.name
+
+
+def test_metrics_are_named_and_explained_as_prometheus_wants():
+    for family in FAMILIES:
+        assert family.name.endswith("_total") == (family.type == "counter"), family.name
+        assert family.name.endswith("_info") or family.type != "info"
+        assert family.help.endswith(".")
+        assert not FORBIDDEN_LABELS & set(family.labels)
+        assert not {"ms", "sec", "s", "m", "h", "d"} & set(family.name.split("_"))
+    assert len({family.help for family in FAMILIES}) == len(FAMILIES) == len(BY_NAME)
+
+
+def test_every_metric_stands_in_the_table_for_readers():
+    assert all(f"| `{family.name}` | {family.type} |" in documented() for family in FAMILIES)
+
+
+def test_no_created_lines_are_scraped(metrics):
+    for accept in (None, "application/openmetrics-text"):
+        text, _ = everything_counted(metrics).render(busy(), accept)
+        assert b"_created" not in text
+
+
+def test_the_answer_is_what_the_scraper_accepts(metrics):
+    assert metrics.render(snapshot(), None)[1] == TEXT
+    assert metrics.render(snapshot(), "text/html, */*")[1] == TEXT
+    text, content_type = metrics.render(snapshot(), "Application/OpenMetrics-Text;q=0.7,*/*;q=0.1")
+    assert content_type == OPENMETRICS
+    assert text.endswith(b"# EOF\n")
+
+
+def test_python_and_process_metrics_stay(metrics):
+    text, _ = metrics.render(snapshot(), None)
+    assert b"process_cpu_seconds_total" in text
+    assert b"python_gc_collections_total" in text
+    assert value(metrics, snapshot(), "build_info", {"version": "1.2.3"}) == 1
+
+
+def test_without_a_store_what_the_process_counts_remains(metrics):
+    assert value(everything_counted(metrics), None, "up", {"account": "prod"}) == 1
+    assert value(metrics, None, "series_dropped") is None
+
+
+def test_a_task_has_its_seven_series(metrics):
+    samples = [
+        sample
+        for family in scraped(metrics, busy())
+        for sample in family.samples
+        if sample.labels.get("id") == "t1"
+    ]
+    assert len(samples) == 7
+    assert value(metrics, busy(), "task_info", T1) == 1
+    assert value(metrics, busy(), "executions_total", T1 | {"result": "succeeded"}) == 7
+    assert value(metrics, busy(), "last_completion_timestamp_seconds", T1) == NOON.timestamp()
+
+
+def test_a_plan_is_told_apart_from_a_task(metrics):
+    assert value(metrics, busy(), "plan_info", {"id": "p1", "name": "nightly"}) == 1
+    assert value(metrics, busy(), "task_info", {"id": "p1"}) is None
+
+
+def test_a_task_that_never_ran_is_counted_from_zero(metrics):
+    state = snapshot(subjects=(task(),))
+    for result in ("succeeded", "failed", "other"):
+        assert value(metrics, state, "executions_total", T1 | {"result": result}) == 0
+    assert value(metrics, state, "last_success_timestamp_seconds", T1) is None
+    results = {"result": "timed_out"}
+    assert value(metrics, state, "workspace_executions_total", WORKSPACE | results) == 0
+    assert value(metrics, state, "execution_duration_seconds_count", WORKSPACE) == 0
+
+
+def test_a_workspace_without_tasks_keeps_its_counters(metrics):
+    state = snapshot(counters=(counted("executions_total", "failed", 2, workspace="OLD"),))
+    labels = {"workspace": "OLD", "result": "failed"}
+    assert value(metrics, state, "workspace_executions_total", labels) == 2
+    assert value(metrics, state, "rows_processed_total", {"workspace": "OLD"}) == 0
+
+
+def test_stored_buckets_become_cumulative(metrics):
+    name, state = "execution_duration_seconds", busy()
+    bounds = {"1.0": 0, "5.0": 3, "86400.0": 3, "+Inf": 4}
+    for bound, count in bounds.items():
+        assert value(metrics, state, f"{name}_bucket", WORKSPACE | {"le": bound}) == count
+    assert value(metrics, state, f"{name}_count", WORKSPACE) == 4
+    assert value(metrics, state, f"{name}_sum", WORKSPACE) == 90010
+
+
+def test_a_bucket_of_another_version_is_not_lost(metrics):
+    state = snapshot(counters=(counted("execution_start_delay_seconds", "42", 2),))
+    name = "execution_start_delay_seconds_bucket"
+    assert value(metrics, state, name, WORKSPACE | {"le": "30.0"}) == 0
+    assert value(metrics, state, name, WORKSPACE | {"le": "60.0"}) == 2
+
+
+def test_lists_tell_how_far_they_are_read(metrics):
+    state, labels = busy(), {"account": "prod", "kind": "task"}
+    assert value(metrics, state, "watermark_timestamp_seconds", labels) == NOON.timestamp()
+    assert value(metrics, state, "backfill_remaining_seconds", labels) == 86400
+    assert value(metrics, state, "executions_open", labels | {"phase": "running"}) == 2
+    assert value(metrics, state, "executions_open", labels | {"phase": "waiting"}) == 0
+    assert value(metrics, state, "quarantined_rows_total", labels) == 5
+    assert value(metrics, snapshot(lists=(listed(),)), "quarantined_rows_total", labels) == 0
+
+
+def test_receivers_and_rules_have_series_before_anything_happens(metrics):
+    metrics.expect(receivers=["oncall", "team"], rules=[("failed", "critical")])
+    state = snapshot(outbox=(owed("team", pending=2),))
+    assert value(metrics, state, "notifications_total", {"receiver": "oncall"}) == 0
+    assert value(metrics, state, "outbox_pending", {"receiver": "oncall"}) == 0
+    assert value(metrics, state, "outbox_pending", {"receiver": "team"}) == 2
+    assert value(metrics, state, "alerts_firing", {"rule": "failed"}) == 0
+    assert value(metrics, busy(), "alerts_firing", {"rule": "failed"}) == 2
+
+
+def test_a_failed_reload_keeps_the_time_of_the_last_good_one(metrics):
+    metrics.reloaded(ok=True, at=NOON)
+    metrics.reloaded(ok=False, at=NOON + timedelta(hours=1))
+    assert value(metrics, None, "config_last_reload_successful") == 0
+    name = "config_last_reload_success_timestamp_seconds"
+    assert value(metrics, None, name) == NOON.timestamp()
+
+
+def test_a_pause_that_is_over_reads_as_zero(metrics):
+    name = "api_throttled_until_timestamp_seconds"
+    metrics.budget("prod", "processing", rate=6.0, ceiling=30.0, paused_until=NOON)
+    assert value(metrics, None, name) == NOON.timestamp()
+    metrics.budget("prod", "processing", rate=6.0, ceiling=30.0, paused_until=None)
+    assert value(metrics, None, name) == 0
+    assert value(metrics, None, "api_throttled_total") == 0
+
+
+def test_beyond_the_budget_tasks_lose_their_least_needed_series_first():
+    metrics = Metrics(version="1", series_budget=500)
+    state = snapshot(subjects=tuple(task(f"t{number}") for number in range(100)))
+    text, _ = metrics.render(state, None)
+    assert text.count(b"\ntmcwatch_executions_total{") == 300
+    assert b"\ntmcwatch_task_info{" not in text
+    dropped = {"metric": "tmcwatch_task_info"}
+    assert value(metrics, state, "series_dropped", dropped) == 100
+    assert value(metrics, state, "series_dropped", {"metric": "tmcwatch_executions_total"}) == 0
+
+
+def test_workspaces_never_lose_their_series():
+    metrics = Metrics(version="1", series_budget=0)
+    assert value(metrics, busy(), "workspace_executions_total", {"result": "failed"} | WORKSPACE)
+    assert value(metrics, busy(), "executions_total", T1 | {"result": "failed"}) is None
+
+
+names = st.text(st.characters(), max_size=20)
+
+
+@given(name=names, workspace=names, status=names)
+def test_any_name_in_tmc_can_be_scraped(name, workspace, status):
+    counter = counted("unrecognised_statuses_total", status, 1, environment="", workspace="")
+    subjects = (task(name=name, workspace=workspace),)
+    text, _ = Metrics(version="1").render(snapshot(subjects=subjects, counters=(counter,)), None)
+    info = next(line for line in text.split(b"\n") if line.startswith(b"tmcwatch_task_info{"))
+    assert info.endswith(b"} 1.0")

@@ -1,0 +1,1 @@
+"""Who should know (service): what transitions do to alerts, groups and the outbox."""

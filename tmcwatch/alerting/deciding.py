@@ -1,0 +1,190 @@
+"""One round of deciding: transitions become alerts, in one transaction with the cursor."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tmcwatch.alerting.grouping import flush_groups, put_into_groups
+from tmcwatch.alerting.settings import AccountLinks, Settings
+from tmcwatch.domain.alert import Alert
+from tmcwatch.domain.episode import (
+    EXPIRES_AFTER,
+    Circumstances,
+    alert_id,
+    changed_alerts,
+    expired,
+    owned,
+)
+from tmcwatch.domain.execution import AccountName, Kind, Subject, Transition
+from tmcwatch.domain.link import run_link
+from tmcwatch.domain.rule import WATCHING
+from tmcwatch.store.alerts import (
+    next_flush_at,
+    ongoing_alerts,
+    save_alerts,
+    stale_alerts,
+)
+from tmcwatch.store.capture import accounts_with_history_read
+from tmcwatch.store.engine import Connection
+from tmcwatch.store.executions import first_success_after
+from tmcwatch.store.subjects import Failing, failing, load_subjects, unnamed
+from tmcwatch.store.transitions import (
+    cursor,
+    names_cursor,
+    save_cursor,
+    transitions_after,
+)
+
+CURSOR = "alerting"
+AT_ONCE = 500
+"""Transitions, groups or stale alerts in one transaction."""
+
+NAMES_WITHIN = timedelta(seconds=60)
+"""How long a transition waits for an account's first names: they are frozen into labels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """What a round did."""
+
+    more: bool
+    """Whether there is more to decide at once."""
+    owed: int
+    """Deliveries written to the outbox."""
+    next_at: datetime | None
+    """When the next group is due."""
+    alerts: tuple[Alert, ...]
+
+
+def decide(connection: Connection, settings: Settings, *, now: datetime) -> Decided:
+    """Decide on everything new, and on everything whose time has come."""
+    waiting = transitions_after(connection, cursor(connection, CURSOR), most=AT_ONCE)
+    ready = _named_or_late(connection, waiting, now=now)
+    changed: dict[str, Alert] = {}
+    for _, transition in ready:
+        for alert in _decided(connection, settings, transition):
+            save_alerts(connection, [alert])
+            changed[alert.id] = alert
+    if ready:
+        save_cursor(connection, CURSOR, ready[-1][0])
+    for alert in (*_expired(connection, now), *_openings(connection, settings, now)):
+        save_alerts(connection, [alert])
+        changed[alert.id] = alert
+    put_into_groups(connection, settings, changed.values(), now=now)
+    flushed = flush_groups(connection, settings, now=now, most=AT_ONCE)
+    return Decided(
+        more=len(ready) == AT_ONCE or flushed.groups == AT_ONCE,
+        owed=flushed.owed,
+        next_at=next_flush_at(connection),
+        alerts=tuple(changed.values()),
+    )
+
+
+def _named_or_late(
+    connection: Connection, waiting: Iterable[tuple[int, Transition]], *, now: datetime
+) -> tuple[tuple[int, Transition], ...]:
+    """Answer with the transitions up to the first whose account has no names yet."""
+    named: dict[AccountName, bool] = {}
+    ready = []
+    for sequence, transition in waiting:
+        account = transition.account
+        if account not in named:
+            named[account] = bool(cursor(connection, names_cursor(account)))
+        if not named[account] and not transition.quiet and now - transition.seen_at < NAMES_WITHIN:
+            break
+        ready.append((sequence, transition))
+    return tuple(ready)
+
+
+def _decided(
+    connection: Connection, settings: Settings, transition: Transition
+) -> tuple[Alert, ...]:
+    account, kind, subject = transition.account, transition.kind, transition.subject
+    if transition.quiet or subject is None:
+        return ()
+    found = load_subjects(connection, account, kind, [subject]).get(subject)
+    names = found[0] if found else unnamed(subject, kind)
+    last_success = found[1].last_success_at if found else None
+    # Asked only where a success was seen before this older end.
+    after = (
+        first_success_after(connection, account, kind, subject=subject, moment=transition.at)
+        if last_success is not None and last_success > transition.at
+        else None
+    )
+    return changed_alerts(
+        transition,
+        ongoing_alerts(connection, account, kind, subject),
+        settings.rules,
+        ownership=settings.ownership,
+        circumstances=Circumstances(
+            subject=names,
+            success_after=after,
+            link=_link(settings.accounts.get(account, AccountLinks()), names, transition),
+            broken_tasks=_broken_tasks(connection, transition),
+        ),
+    )
+
+
+def _broken_tasks(connection: Connection, transition: Transition) -> tuple[str, ...]:
+    tasks = transition.breakage.tasks if transition.breakage else ()
+    found = load_subjects(connection, transition.account, Kind.TASK, tasks) if tasks else {}
+    return tuple(found[task][0].name if task in found else task for task in tasks)
+
+
+def _link(links: AccountLinks, subject: Subject, transition: Transition) -> str:
+    if subject.kind is not Kind.TASK and "{kind}" not in links.template:
+        return ""  # the way to a plan's run is not known
+    return run_link(
+        links.template,
+        {
+            "region": links.region,
+            "environment_id": subject.environment_id,
+            "workspace_id": subject.workspace_id,
+            "kind": subject.kind.value,
+            "id": subject.id,
+            "execution_id": transition.execution,
+        },
+    )
+
+
+def _expired(connection: Connection, now: datetime) -> Iterable[Alert]:
+    stale = stale_alerts(connection, now - EXPIRES_AFTER, most=AT_ONCE)
+    return tuple(over for alert in stale if (over := expired(alert, now=now)) is not None)
+
+
+def _openings(connection: Connection, settings: Settings, now: datetime) -> Iterable[Alert]:
+    """Give the opening digest of each account whose history is read and that was not told of."""
+    for account in accounts_with_history_read(connection) & settings.accounts.keys():
+        mark = f"watching:{account}"
+        if cursor(connection, mark) or not cursor(connection, names_cursor(account)):
+            continue
+        save_cursor(connection, mark, 1)
+        yield _opening(account, failing(connection, account), settings, now=now)
+
+
+def _opening(account: AccountName, stand: Failing, settings: Settings, *, now: datetime) -> Alert:
+    oldest = f", the oldest since {stand.oldest:%-d %B %Y}" if stand.oldest else ""
+    broken = f"{stand.failing:,} of them failing{oldest}" if stand.failing else "none failing"
+    summary = f"Now watching {account}: {stand.tasks:,} tasks and {stand.plans:,} plans, {broken}."
+    labels = {
+        "alertname": WATCHING.name,
+        "rule": WATCHING.name,
+        "severity": WATCHING.severity.value,
+        "account": account,
+        "environment": "",
+        "workspace": "",
+        "kind": "account",
+        "id": account,
+        "name": account,
+        "trigger": "",
+    }
+    return Alert(
+        id=alert_id(WATCHING.name, account, now.isoformat()),
+        rule=WATCHING.name,
+        severity=WATCHING.severity,
+        labels=owned(labels, settings.ownership),
+        annotations={"summary": summary, "latest_at": now.isoformat()},
+        starts_at=now,
+        opened_at=now,
+        changed_at=now,
+    )

@@ -1,0 +1,75 @@
+"""The service that decides: a round at every ring, every beat, and whenever a group is due."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+import anyio
+import structlog
+
+from tmcwatch.alerting.deciding import Decided, decide
+from tmcwatch.alerting.settings import Settings
+from tmcwatch.domain.alert import Alert, Status
+from tmcwatch.store.engine import Store
+from tmcwatch.supervisor import Bell
+from tmcwatch.telemetry.health import Health
+
+log = structlog.get_logger()
+
+LOOK_AT_LEAST_EVERY = 10.0
+"""Seconds; a ring that got lost costs no more than this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alerter:
+    """What alerting works with."""
+
+    store: Store
+    in_thread: Callable[..., Awaitable[object]]
+    now: Callable[[], datetime]
+    settings: Settings
+    changed: Bell
+    """Rung by tracking."""
+    owed: Bell
+    """Rung for delivering."""
+    health: Health
+
+    async def run(self) -> None:
+        """Decide until cancelled. Raises StoreError where the store fails."""
+        while True:
+            await anyio.lowlevel.checkpoint()
+            mark = self.changed.reset()
+            decided = await self.round()
+            if not decided.more:
+                await self.changed.wait(self._until(decided.next_at), since=mark)
+
+    async def round(self) -> Decided:
+        """Decide once on everything that is there."""
+        work = partial(decide, settings=self.settings, now=self.now())
+        decided = await self.in_thread(self.store.write, work)
+        assert isinstance(decided, Decided)  # noqa: S101 - what `work` answers with
+        self.health.store_works()
+        if decided.owed:
+            self.owed.ring()
+        for alert in decided.alerts:
+            _tell(alert)
+        return decided
+
+    def _until(self, moment: datetime | None) -> float:
+        if moment is None:
+            return LOOK_AT_LEAST_EVERY
+        return min(max((moment - self.now()).total_seconds(), 0.0), LOOK_AT_LEAST_EVERY)
+
+
+def _tell(alert: Alert) -> None:
+    log.info(
+        "alert_opened" if alert.status is Status.FIRING else "alert_ended",
+        alert=alert.id,
+        rule=alert.rule,
+        severity=alert.severity.value,
+        account=alert.labels["account"],
+        name=alert.labels["name"],
+        count=alert.count,
+        reason=alert.end_reason.value if alert.end_reason else None,
+    )

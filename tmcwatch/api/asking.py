@@ -1,0 +1,159 @@
+"""One question to TMC: asked within the budget, answered with the body or an error."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from http import HTTPStatus
+
+import anyio
+
+from tmcwatch.api.budget import Budget, Room, Slot
+from tmcwatch.api.connection import Answer, Connection
+from tmcwatch.api.errors import ApiError, Throttled, Unauthorized, Unavailable, refusal
+from tmcwatch.api.token import Token
+from tmcwatch.domain.budget import Family, Purpose, http_date, retry_after
+from tmcwatch.domain.execution import AccountName
+
+HALF_A_SECOND = timedelta(seconds=0.5)
+LONGEST_REQUEST_ID = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One request to one endpoint; with a `body` it is a POST."""
+
+    operation: str
+    family: Family
+    path: str
+    query: dict[str, str | int] = field(default_factory=dict)
+    body: dict[str, object] | None = None
+    purpose: Purpose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What one request was and how it went, for the metrics."""
+
+    account: AccountName
+    family: Family
+    operation: str
+    code: str
+    """The HTTP status, or `error` where there was no complete answer."""
+    seconds: float
+    waited: float
+    """Seconds in the queue of the budget."""
+    purpose: Purpose
+
+
+def ignore(call: Call) -> None:
+    """Observe nothing."""
+
+
+class Asker:
+    """The conversation with one account: its connection, its token and its server's clock."""
+
+    def __init__(
+        self,
+        account: AccountName,
+        connection: Connection,
+        *,
+        budget: Budget,
+        token: Token,
+        now: Callable[[], datetime],
+        observe: Callable[[Call], None],
+    ) -> None:
+        self._account = account
+        self._connection = connection
+        self._budget = budget
+        self._room = Room()
+        self._token = token
+        self._now = now
+        self._observe = observe
+        self.skew = timedelta()
+        """How far TMC's clock is ahead of ours."""
+
+    def server_now(self) -> datetime:
+        return self._now() + self.skew
+
+    async def ask(self, question: Question) -> bytes:
+        """Answer with the body of a success, else raise an ApiError."""
+        token = await self._token.current()
+        try:
+            return await self._exchange(question, token)
+        except Unauthorized:
+            # The file may have been replaced since, or without a trace in its stamp.
+            if not await self._token.reread():
+                raise
+        return await self._exchange(question, await self._token.current())
+
+    async def _exchange(self, question: Question, token: str) -> bytes:
+        request = self._connection.request(
+            question.path, query=question.query, body=question.body, token=token
+        )
+        operation, room = question.operation, self._room
+        async with self._budget.slot(question.family, question.purpose, room=room) as slot:
+            began, sent_at = anyio.current_time(), self._now()
+            try:
+                answer = await self._connection.send(operation, request)
+            except Unavailable:
+                self._observe(self._call(question, slot, code="error", began=began))
+                raise
+            self._observe(self._call(question, slot, code=str(answer.status), began=began))
+            self._learn_skew(answer, sent_at)
+            if answer.status // 100 == HTTPStatus.OK // 100:
+                slot.answered()
+                return answer.body
+            raise self._refused(operation, answer, slot, token)
+
+    def _refused(self, operation: str, answer: Answer, slot: Slot, token: str) -> ApiError:
+        """Answer with the error to raise, once the budget knows of it."""
+        text, request_id = _explanation(answer)
+        # An error page may quote the request.
+        error = refusal(operation, answer.status, text.replace(token, "***"), request_id)
+        if isinstance(error, Throttled):
+            served_at = http_date(answer.headers.get("Date")) or self.server_now()
+            error.retry_after = retry_after(answer.headers.get("Retry-After"), served_at=served_at)
+            slot.throttled(error.retry_after)
+        elif not isinstance(error, Unavailable):
+            slot.answered()
+        return error
+
+    def _call(self, question: Question, slot: Slot, *, code: str, began: float) -> Call:
+        return Call(
+            account=self._account,
+            family=question.family,
+            operation=question.operation,
+            code=code,
+            seconds=anyio.current_time() - began,
+            waited=slot.waited,
+            purpose=question.purpose,
+        )
+
+    def _learn_skew(self, answer: Answer, sent_at: datetime) -> None:
+        served_at = http_date(answer.headers.get("Date"))
+        if served_at is not None:
+            middle = sent_at + timedelta(seconds=answer.first_byte_seconds / 2)
+            # The header counts whole seconds: on average half of one was cut off.
+            self.skew = served_at + HALF_A_SECOND - middle
+
+
+def _explanation(answer: Answer) -> tuple[str, str | None]:
+    """Answer with what an error says, and the id of the request: every shape ever documented."""
+    if HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST:
+        return "redirects are not followed: is the address right?", None
+    text = answer.body.decode("utf-8", "replace").strip()
+    if text.startswith("<"):
+        return "an HTML page instead of a message", None
+    try:
+        told = json.loads(text)
+    except (ValueError, RecursionError):
+        return text, None
+    if not isinstance(told, dict):
+        return text, None
+    words = (told.get(key) for key in ("message", "detail", "details"))
+    distinct = dict.fromkeys(word for word in words if isinstance(word, str) and word)
+    request_id = told.get("requestId")
+    if not isinstance(request_id, str):
+        return ": ".join(distinct), None
+    return ": ".join(distinct), " ".join(request_id.split())[:LONGEST_REQUEST_ID]

@@ -1,0 +1,157 @@
+"""The connection to one host: limits of time and size, and a pool that is renewed when lost."""
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import anyio
+import httpx
+
+from tmcwatch import __version__
+from tmcwatch.api.budget import MOST_IN_FLIGHT
+from tmcwatch.api.errors import Unavailable
+
+API_VERSION = "2021-03"
+MOST_BYTES = 20 * 1024 * 1024
+MOST_ERROR_BYTES = 64 * 1024
+BODY_WITHIN = 30.0
+"""Seconds for the whole body: the read timeout alone lets a trickle last for ever."""
+RENEW_AFTER = 3
+"""Pool timeouts in a row after which the pool is taken for lost."""
+TIMEOUT = httpx.Timeout(connect=5, read=20, write=5, pool=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back; `first_byte_seconds` is how long that took to begin."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+    first_byte_seconds: float
+
+
+def http_client(
+    transport: httpx.AsyncBaseTransport | None = None,
+    *,
+    verify: ssl.SSLContext | bool = True,
+) -> httpx.AsyncClient:
+    """Make the HTTP client of one account, with every limit that a request needs."""
+    return httpx.AsyncClient(
+        transport=transport,
+        verify=verify,
+        timeout=TIMEOUT,
+        follow_redirects=False,
+        limits=httpx.Limits(
+            max_connections=MOST_IN_FLIGHT,
+            max_keepalive_connections=MOST_IN_FLIGHT,
+            keepalive_expiry=50,
+        ),
+        headers={
+            "User-Agent": f"tmcwatch/{__version__}",
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+            "talend-version": API_VERSION,
+        },
+    )
+
+
+class Connection:
+    """Sends requests through a client that is replaced when its pool is lost.
+
+    No cancel scope goes round a request: httpx can lose a place in its pool to each cancellation.
+    """
+
+    def __init__(
+        self, base_url: str, http: httpx.AsyncClient, *, renew: Callable[[], httpx.AsyncClient]
+    ) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._http = http
+        self._renew = renew
+        self._retired: httpx.AsyncClient | None = None
+        self._pool_timeouts = 0
+
+    async def aclose(self) -> None:
+        for http in (self._http, self._retired):
+            if http is not None:
+                await http.aclose()
+
+    def request(
+        self,
+        path: str,
+        *,
+        query: dict[str, str | int],
+        body: dict[str, object] | None,
+        token: str,
+    ) -> httpx.Request:
+        return self._http.build_request(
+            "GET" if body is None else "POST",
+            self._base_url + path,
+            params=query or None,
+            json=body,
+            headers={"Authorization": f"Bearer {token}", "talend-version": API_VERSION},
+        )
+
+    async def send(self, operation: str, request: httpx.Request) -> Answer:
+        """Send once; raises Unavailable where there is no complete answer."""
+        began = anyio.current_time()
+        try:
+            response = await self._http.send(request, stream=True)
+            try:
+                first_byte_seconds = anyio.current_time() - began
+                body = await _body(operation, response)
+            finally:
+                await response.aclose()
+        except httpx.PoolTimeout as error:
+            await self._count_pool_timeout()
+            raise Unavailable(operation, "no connection was free in time") from error
+        except (httpx.RequestError, OSError) as error:
+            raise Unavailable(operation, _in_words(error)) from error
+        self._pool_timeouts = 0
+        return Answer(
+            status=response.status_code,
+            headers=response.headers,
+            body=body,
+            first_byte_seconds=first_byte_seconds,
+        )
+
+    async def _count_pool_timeout(self) -> None:
+        self._pool_timeouts += 1
+        if self._pool_timeouts < RENEW_AFTER:
+            return
+        self._pool_timeouts = 0
+        retired, self._retired, self._http = self._retired, self._http, self._renew()
+        # Requests may still be under way in the one just replaced: it is closed the next time.
+        if retired is not None:
+            await retired.aclose()
+
+
+async def _body(operation: str, response: httpx.Response) -> bytes:
+    """Read the body within its limits; of an error only as much as a message needs."""
+    if response.is_success:
+        return await _read(operation, response, most=MOST_BYTES)
+    try:
+        return await _read(operation, response, most=MOST_ERROR_BYTES)
+    except (httpx.RequestError, OSError, Unavailable):
+        # The status has said what matters.
+        return b""
+
+
+async def _read(operation: str, response: httpx.Response, *, most: int) -> bytes:
+    announced = response.headers.get("Content-Length", "")
+    if announced.isdecimal() and int(announced) > most:
+        raise Unavailable(operation, f"the answer is too large: {announced} bytes")
+    deadline = anyio.current_time() + BODY_WITHIN
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > most:
+            raise Unavailable(operation, f"the answer is too large: over {most} bytes")
+        if anyio.current_time() > deadline:
+            raise Unavailable(operation, f"the answer took over {BODY_WITHIN:.0f} s")
+    return bytes(body)
+
+
+def _in_words(error: httpx.RequestError | OSError) -> str:
+    """Say what failed: many of these errors have a name and no text."""
+    return f"{type(error).__name__}: {error}".removesuffix(": ")

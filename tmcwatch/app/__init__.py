@@ -1,0 +1,7 @@
+"""The one room that knows every part: the outside world, the wiring, and the daemon's life."""
+
+from tmcwatch.app.daemon import Daemon, DaemonError
+from tmcwatch.app.watch import Parts, watch
+from tmcwatch.app.world import World, real_world
+
+__all__ = ["Daemon", "DaemonError", "Parts", "World", "real_world", "watch"]

@@ -1,0 +1,206 @@
+"""What the daemon answers over HTTP and does when asked; nothing here calls TMC."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
+
+import anyio
+import structlog
+
+from tmcwatch import __version__
+from tmcwatch.app.watch import Parts, young_enough
+from tmcwatch.app.wiring import targets_of
+from tmcwatch.app.world import World
+from tmcwatch.config import Config
+from tmcwatch.delivering import words_for
+from tmcwatch.domain.alert import Alert, AlertId, Severity
+from tmcwatch.domain.budget import Family
+from tmcwatch.domain.execution import AccountName, Transition
+from tmcwatch.domain.message import Message
+from tmcwatch.notifiers import NotifierError
+from tmcwatch.serving.operations import Json, NotKnown, Operations, Unavailable
+from tmcwatch.serving.status import status_of
+from tmcwatch.store.alerts import newest_alerts
+from tmcwatch.store.engine import Connection, StoreError
+from tmcwatch.store.outbox import newest_deliveries
+from tmcwatch.store.snapshot import read_snapshot
+from tmcwatch.store.subjects import name_of
+from tmcwatch.store.transitions import newest_transitions
+from tmcwatch.telemetry.health import Verdict
+
+log = structlog.get_logger()
+
+Result = TypeVar("Result")
+
+MOST_ALERTS = 1_000
+TEST_WITHIN = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """Answers questions about the daemon that runs with `config()`."""
+
+    config: Callable[[], Config]
+    parts: Parts
+    world: World
+
+    def operations(self, reload: Callable[[], Awaitable[Sequence[str]]]) -> Operations:
+        return Operations(
+            health=self.parts.health,
+            metrics=self.metrics,
+            fresh=self.fresh,
+            status=self.status,
+            alerts=self.alerts,
+            transitions=self.transitions,
+            deliveries=self.deliveries,
+            reload=reload,
+            notify_test=self.notify_test,
+        )
+
+    async def metrics(self, accept: str | None) -> tuple[bytes, str]:
+        """Answer with the exposition; without the store it has only what the process counts."""
+        work = partial(read_snapshot, now=self.world.now())
+        try:
+            snapshot = await self._read(work)
+        except Unavailable:
+            snapshot = None
+        return await self.world.in_thread(self.parts.metrics.render, snapshot, accept)
+
+    async def fresh(self) -> Verdict:
+        snapshot = await self._read(partial(read_snapshot, now=self.world.now()))
+        return self.parts.health.fresh(
+            self.world.now(), snapshot.lists, young_enough=young_enough(self.config())
+        )
+
+    async def status(self) -> Json:
+        snapshot = await self._read(partial(read_snapshot, now=self.world.now()))
+        return status_of(snapshot, version=__version__, rates=self._rates())
+
+    async def alerts(self) -> Json:
+        found = await self._read(lambda connection: newest_alerts(connection, MOST_ALERTS))
+        return [_alert(alert) for alert in found]
+
+    async def transitions(self, most: int) -> Json:
+        def work(connection: Connection) -> Json:
+            found = newest_transitions(connection, most)
+            return [
+                _transition(one, name_of(connection, one.account, one.kind, one.subject))
+                for one in found
+            ]
+
+        return await self._read(work)
+
+    async def deliveries(self, most: int) -> Json:
+        return await self._read(lambda connection: newest_deliveries(connection, most))
+
+    async def notify_test(self, receiver: str) -> Json:
+        """Send a test message to every target of a receiver, past the outbox."""
+        if receiver not in {one.name for one in self.config().receivers}:
+            raise NotKnown(f"no receiver is called {receiver!r}")
+        return await send_test(self.config(), self.world, receiver)
+
+    def _rates(self) -> dict[AccountName, float]:
+        found = {}
+        for account in self.config().accounts:
+            budget = self.parts.budget_of(account, self.world)
+            found[AccountName(account.name)] = budget.state()[Family.PROCESSING].rate
+        return found
+
+    async def _read(self, work: Callable[[Connection], Result]) -> Result:
+        try:
+            return await self.world.in_thread(self.parts.store.read, work)
+        except StoreError as error:
+            self.parts.health.store_fails(str(error))
+            raise Unavailable(str(error)) from error
+
+
+async def send_test(config: Config, world: World, receiver: str) -> list[dict[str, object]]:
+    """Send a test message by every way of telling `receiver`, and answer with what each said."""
+    message = _test_message(receiver, world.now())
+    words = await world.in_thread(partial(words_for, time_zone=config.time_zone), message)
+    results: list[dict[str, object]] = []
+    for target in targets_of(config, world, only=receiver):
+        try:
+            with anyio.fail_after(TEST_WITHIN):
+                receipt = await target.notifier.send(message, words)
+        except NotifierError as error:
+            results.append({"target": target.name, "accepted": False, "text": error.text})
+        except TimeoutError:
+            text = f"no answer within {TEST_WITHIN:.0f} seconds"
+            results.append({"target": target.name, "accepted": False, "text": text})
+        else:
+            results.append({"target": target.name, "accepted": True, "text": receipt.text})
+        finally:
+            await target.notifier.aclose()
+    return results
+
+
+def _test_message(receiver: str, now: datetime) -> Message:
+    labels = {
+        "alertname": "test",
+        "rule": "test",
+        "severity": Severity.INFO.value,
+        "account": "test",
+        "environment": "TEST",
+        "workspace": "test",
+        "kind": "task",
+        "id": "test",
+        "name": "notify_test",
+        "trigger": "manual",
+    }
+    alert = Alert(
+        id=AlertId("test"),
+        rule="test",
+        severity=Severity.INFO,
+        labels=labels,
+        annotations={
+            "summary": "This is a test message of tmcwatch: if you can read it, it works.",
+            "latest_at": now.isoformat(),
+        },
+        starts_at=now,
+        opened_at=now,
+        changed_at=now,
+    )
+    return Message(
+        key=f"test-{now.isoformat()}",
+        receiver=receiver,
+        group_key="test",
+        group_labels={"rule": "test"},
+        alerts=(alert,),
+        created_at=now,
+    )
+
+
+def _alert(alert: Alert) -> dict[str, object]:
+    return {
+        "id": alert.id,
+        "status": alert.status.value,
+        "labels": dict(alert.labels),
+        "annotations": dict(alert.annotations),
+        "starts_at": _text(alert.starts_at),
+        "ends_at": _text(alert.ends_at),
+        "end_reason": alert.end_reason.value if alert.end_reason else None,
+        "count": alert.count,
+    }
+
+
+def _transition(transition: Transition, name: str) -> dict[str, object]:
+    return {
+        "account": transition.account,
+        "kind": transition.kind.value,
+        "id": transition.subject,
+        "name": name,
+        "execution": transition.execution,
+        "phase": transition.phase.value,
+        "at": _text(transition.at),
+        "seen_at": _text(transition.seen_at),
+        "trigger": transition.trigger.value,
+        "reason": transition.reason,
+        "history": transition.quiet,
+    }
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat().replace("+00:00", "Z")

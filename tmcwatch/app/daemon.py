@@ -1,0 +1,187 @@
+"""The daemon's life: config, store and port first, then watching; signals, reloads, the end."""
+
+import signal
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+import anyio
+import structlog
+from pydantic import SecretStr
+
+from tmcwatch import __version__
+from tmcwatch.app.answering import Answers
+from tmcwatch.app.watch import Parts, watch
+from tmcwatch.app.world import World
+from tmcwatch.config import Config, ConfigError, check_files, fingerprint, load
+from tmcwatch.serving.access import AccessToken, May
+from tmcwatch.serving.application import application
+from tmcwatch.serving.server import ListenError, address_of, bind, serve
+from tmcwatch.store.engine import StoreError
+from tmcwatch.store.opening import open_store
+from tmcwatch.supervisor import Supervision, keep_running
+from tmcwatch.telemetry.health import Health
+from tmcwatch.telemetry.metrics import Metrics
+
+log = structlog.get_logger()
+
+LOOK_FOR_CHANGES_EVERY = 10.0
+"""Seconds between two looks at the config file's content."""
+
+
+class DaemonError(Exception):
+    """The daemon cannot start: the store or the port. One line."""
+
+
+class Daemon:
+    """One process that watches by one config file.
+
+    Raises ConfigError or DaemonError where it cannot start; once it runs, whatever fails outside
+    is a state that it shows, not an end.
+    """
+
+    def __init__(self, path: Path, config: Config, world: World, metrics: Metrics) -> None:
+        self._path = path
+        self._world = world
+        self._config = config
+        self._seen = fingerprint(path)
+        self._stop = anyio.Event()
+        self._stopping = False
+        self._reload = anyio.Lock()
+        self._sock = _bound(config)
+        try:
+            store = open_store(config.store.url)
+        except StoreError as error:
+            self._sock.close()
+            raise DaemonError(f"store: {error}") from error
+        self.parts = Parts(store=store, metrics=metrics, health=Health())
+        self.parts.health.store_works()
+        self.parts.metrics.reloaded(ok=True, at=world.now())
+        self.answers = Answers(config=lambda: self._config, parts=self.parts, world=world)
+
+    @property
+    def address(self) -> str:
+        """Where it answers: `host:port`, the real port included."""
+        return address_of(self._sock)
+
+    async def run(self) -> None:
+        """Watch until stopped by SIGTERM, SIGINT or `stop`."""
+        log.info("started", version=__version__, listen=self.address, config=str(self._path))
+        try:
+            async with anyio.create_task_group() as outer:
+                for name, service in (
+                    ("serving", self._serve),
+                    ("signals", self._obey_signals),
+                    ("config", self._follow_file),
+                ):
+                    outer.start_soon(keep_running, name, service, Supervision())
+                await self._watch()
+                outer.cancel_scope.cancel()
+        finally:
+            self._sock.close()
+            self.parts.store.close()
+        log.info("stopped")
+
+    def stop(self) -> None:
+        """Begin to stop; what is under way is finished within the grace period."""
+        self._stopping = True
+        self._stop.set()
+
+    async def reload(self) -> Sequence[str]:
+        """Load the file and use it if it is good; answers with what is wrong with it.
+
+        A bad one changes nothing. The store and the port stay as they are until a restart.
+        """
+        async with self._reload:
+            self._seen = await self._world.in_thread(fingerprint, self._path)
+            try:
+                config = await self._world.in_thread(self._load)
+            except ConfigError as error:
+                problems = [str(problem) for problem in error.problems]
+                self._refuse(problems)
+                return problems
+            self._use(config)
+            return []
+
+    def _load(self) -> Config:
+        config = load(self._path, environ=self._world.environ)
+        problems = check_files(config)
+        if problems:
+            raise ConfigError(problems)
+        return config
+
+    def _refuse(self, problems: Sequence[str]) -> None:
+        for problem in problems:
+            log.error("config_refused", problem=problem)
+        self.parts.metrics.reloaded(ok=False, at=self._world.now())
+
+    def _use(self, config: Config) -> None:
+        before = self._config
+        if (config.store.url, config.http.listen) != (before.store.url, before.http.listen):
+            log.warning("restart_needed", keys=["store.url", "http.listen"])
+        self._config = config
+        self._stop.set()
+        self.parts.metrics.reloaded(ok=True, at=self._world.now())
+        log.info("config_reloaded", config=str(self._path))
+
+    async def _watch(self) -> None:
+        """Watch with each config in turn: a reload ends one watch and begins the next."""
+        while not self._stopping:
+            self._stop = anyio.Event()
+            with anyio.CancelScope() as whole:
+                async with anyio.create_task_group() as clock:
+                    clock.start_soon(self._limit, whole)
+                    await watch(self._config, self.parts, self._world, stop=self._stop)
+                    clock.cancel_scope.cancel()
+            if whole.cancelled_caught:
+                log.warning("stopped_late", grace=str(self._config.grace))
+
+    async def _limit(self, whole: anyio.CancelScope) -> None:
+        """Cut a stop short that takes longer than the grace period."""
+        await self._stop.wait()
+        whole.deadline = anyio.current_time() + self._config.grace.total_seconds()
+
+    async def _serve(self) -> None:
+        app = application(self.answers.operations(self.reload), self._tokens)
+        await serve(app, sock=self._sock)
+
+    def _tokens(self) -> Sequence[AccessToken]:
+        return [
+            AccessToken(name=token.name, secret=secret, may=May(token.may))
+            for token in self._config.http.tokens
+            if (secret := _secret(token.file, token.token))
+        ]
+
+    async def _obey_signals(self) -> None:
+        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+            async for number in signals:
+                log.info("signal", name=signal.Signals(number).name)
+                if number == signal.SIGHUP:
+                    await self.reload()
+                else:
+                    self.stop()
+
+    async def _follow_file(self) -> None:
+        """Reload when the content of the file changes, as by a ConfigMap's swapped link."""
+        while True:
+            await anyio.sleep(LOOK_FOR_CHANGES_EVERY)
+            if await self._world.in_thread(fingerprint, self._path) != self._seen:
+                await self.reload()
+
+
+def _bound(config: Config) -> socket.socket:
+    try:
+        return bind(config.http.listen)
+    except ListenError as error:
+        raise DaemonError(str(error)) from error
+
+
+def _secret(file: Path | None, text: SecretStr | None) -> str:
+    """Answer with a token of our own interface; a file is read at each use, so it may change."""
+    if file is None:
+        return text.get_secret_value() if text else ""
+    try:
+        return file.read_text().strip()
+    except OSError as error:
+        log.warning("token_file_unreadable", file=str(file), problem=str(error.strerror))
+        return ""

@@ -1,0 +1,238 @@
+"""From the config to the values each service works with."""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+
+import httpx
+import structlog
+
+from tmcwatch.alerting.settings import AccountLinks, Receiver, Settings
+from tmcwatch.api.asking import Call
+from tmcwatch.api.budget import Budget
+from tmcwatch.api.client import Client
+from tmcwatch.api.connection import http_client
+from tmcwatch.api.token import Token, TokenFile, TokenText
+from tmcwatch.app.world import World
+from tmcwatch.config import Account, Config, routing_tree
+from tmcwatch.delivering import OnUncertain, Target
+from tmcwatch.domain.budget import CEILINGS, Family
+from tmcwatch.domain.episode import Ownership
+from tmcwatch.domain.execution import AccountName, ExecutionId, Kind, SubjectId
+from tmcwatch.domain.link import DEFAULT
+from tmcwatch.domain.observation import Followed, Position
+from tmcwatch.domain.rule import BUILT_IN, Rule
+from tmcwatch.notifiers import Outside, build, is_idempotent, targets
+from tmcwatch.polling.asking import List, Memory, PlanList, TaskList
+from tmcwatch.polling.looking import LookSettings
+from tmcwatch.polling.reading import Rereads
+from tmcwatch.store import capture, executions, subjects, transitions
+from tmcwatch.store.engine import Connection, Store
+from tmcwatch.telemetry.metrics import Metrics
+
+log = structlog.get_logger()
+
+TRIGGERS_KNOWN = 2_000
+"""Trigger times that a look plans its refreshing by: about two hours of a large tenant."""
+
+REFRESH_SHARE = 0.7
+"""How much of what the budget grants during a beat one list's open executions may take."""
+
+LEAST_REFRESHES = 5
+
+
+def kinds_of(config: Config) -> tuple[Kind, ...]:
+    """Answer with what is watched of each account."""
+    wanted = ((Kind.TASK, config.watch.tasks), (Kind.PLAN, config.watch.plans))
+    return tuple(kind for kind, is_wanted in wanted if is_wanted)
+
+
+def rules_of(config: Config) -> tuple[Rule, ...]:
+    """Answer with the built-in rules as the config changes them."""
+    rules = dict(BUILT_IN)
+    for setting in config.rules:
+        rule = rules[setting.rule]
+        severity = setting.severity or rule.severity
+        rules[setting.rule] = replace(
+            rule,
+            enabled=rule.enabled if setting.enabled is None else setting.enabled,
+            severity=severity,
+            manual_severity=None if setting.severity else rule.manual_severity,
+            inside_plans=(
+                rule.inside_plans if setting.inside_plans is None else setting.inside_plans
+            ),
+        )
+    return tuple(rules.values())
+
+
+def settings_of(config: Config) -> Settings:
+    """Answer with what the config says about alerts."""
+    return Settings(
+        rules=rules_of(config),
+        ownership=tuple(
+            Ownership(matchers=owner.matchers, labels=owner.labels) for owner in config.labels
+        ),
+        root=routing_tree(config),
+        receivers={
+            receiver.name: Receiver(
+                targets=tuple(
+                    f"{receiver.name}/{name}"
+                    for kind, options in receiver.notifiers.items()
+                    for name, _ in targets(kind, options)
+                ),
+                send_resolved=receiver.send_resolved,
+            )
+            for receiver in config.receivers
+        },
+        accounts={
+            AccountName(account.name): AccountLinks(
+                template=_template(account), region=account.region or ""
+            )
+            for account in config.accounts
+        },
+        external_url=config.http.external_url,
+    )
+
+
+def _template(account: Account) -> str:
+    if account.link == "off" or (account.link == "default" and account.region is None):
+        return ""
+    return DEFAULT if account.link == "default" else account.link
+
+
+def targets_of(config: Config, world: World, *, only: str | None = None) -> Iterable[Target]:
+    """Give a target for every way of telling every receiver, or the `only` one."""
+    outside = Outside(
+        http=partial(_receiver_http, world), in_thread=world.in_thread, now=world.now
+    )
+    for receiver in config.receivers:
+        if only not in {None, receiver.name}:
+            continue
+        for kind, options in receiver.notifiers.items():
+            for name, part in targets(kind, options):
+                yield Target(
+                    name=f"{receiver.name}/{name}",
+                    receiver=receiver.name,
+                    notifier=build(kind, part, outside),
+                    idempotent=is_idempotent(kind),
+                    on_uncertain=OnUncertain(receiver.on_uncertain),
+                )
+
+
+def _receiver_http(world: World) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=world.transport(), follow_redirects=False)
+
+
+def client_of(account: Account, budget: Budget, metrics: Metrics, world: World) -> Client:
+    """Answer with the client of one account."""
+
+    def renew() -> httpx.AsyncClient:
+        return http_client(world.transport())
+
+    return Client(
+        AccountName(account.name),
+        base_url=account.api_url,
+        http=renew(),
+        budget=budget,
+        token=_token(account, world),
+        now=world.now,
+        observe=partial(_observe, metrics),
+        renew=renew,
+    )
+
+
+def _token(account: Account, world: World) -> Token:
+    if account.token_file is not None:
+        return TokenFile(account.token_file, in_thread=world.in_thread)
+    assert account.token is not None  # noqa: S101 - the config has one of the two
+    return TokenText(account.token.get_secret_value())
+
+
+def _observe(metrics: Metrics, call: Call) -> None:
+    metrics.request(
+        account=call.account,
+        family=call.family.value,
+        operation=call.operation,
+        code=call.code,
+        seconds=call.seconds,
+        purpose=call.purpose.value,
+        waited=call.waited,
+    )
+    if call.code == "429":
+        metrics.throttled(call.account, call.family.value)
+        log.warning("throttled", account=call.account, family=call.family.value)
+
+
+def lists_of(config: Config, client: Client) -> tuple[List, ...]:
+    """Answer with the lists of an account that are watched."""
+    made: dict[Kind, Callable[[], List]] = {
+        Kind.TASK: lambda: TaskList(client),
+        Kind.PLAN: lambda: PlanList(client),
+    }
+    return tuple(made[kind]() for kind in kinds_of(config))
+
+
+def look_settings(config: Config, account: Account) -> LookSettings:
+    """Answer with how a list is looked at, within what the budget grants in a beat."""
+    granted = CEILINGS[Family.PROCESSING] / 60 * account.api_share
+    per_list = granted * config.watch.beat.total_seconds() / len(kinds_of(config))
+    return LookSettings(
+        settle=config.watch.settle.floor,
+        history=config.watch.history,
+        refreshes=max(int(per_list * REFRESH_SHARE), LEAST_REFRESHES),
+    )
+
+
+def memory_of(account: AccountName, kind: Kind, store: Store, world: World) -> Memory:
+    """Answer with what a poller may ask of what is believed, each a read of its own."""
+
+    async def position() -> Position | None:
+        return await world.in_thread(
+            store.read, lambda connection: capture.position(connection, account, kind)
+        )
+
+    async def followed() -> tuple[Followed, ...]:
+        return await world.in_thread(
+            store.read,
+            lambda connection: executions.followed_executions(connection, account, kind),
+        )
+
+    async def triggers() -> tuple[datetime, ...]:
+        return await world.in_thread(
+            store.read,
+            lambda connection: executions.newest_triggers(
+                connection, account, kind, TRIGGERS_KNOWN
+            ),
+        )
+
+    async def completed(ids: Collection[ExecutionId]) -> frozenset[ExecutionId]:
+        return await world.in_thread(
+            store.read,
+            lambda connection: executions.completed_ids(connection, account, kind, ids),
+        )
+
+    async def unnamed(ids: Collection[SubjectId]) -> frozenset[SubjectId]:
+        def work(connection: Connection) -> frozenset[SubjectId]:
+            # Before the names were read once, everything is a stranger: they are on their way.
+            if not transitions.cursor(connection, transitions.names_cursor(account)):
+                return frozenset()
+            return subjects.unknown_subjects(connection, account, kind, ids)
+
+        return await world.in_thread(store.read, work)
+
+    return Memory(
+        position=position,
+        followed=followed,
+        triggers=triggers,
+        completed=completed,
+        unnamed=unnamed,
+    )
+
+
+def rereads_of(account: AccountName, kind: Kind, metrics: Metrics) -> Rereads:
+    """Answer with what is counted when a window is read again or cut in half."""
+    return Rereads(
+        reread=lambda doubt: metrics.reread(account, kind.value, doubt.value),
+        bisected=lambda: metrics.bisected(account, kind.value),
+    )

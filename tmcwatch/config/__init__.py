@@ -1,0 +1,20 @@
+"""Everything an operator can set, checked, with errors that name file, line and key."""
+
+from tmcwatch.config.loading import check_files, fingerprint, load
+from tmcwatch.config.model import Account, Config, Receiver
+from tmcwatch.config.problems import ConfigError, Problem
+from tmcwatch.config.routes import routing_tree
+from tmcwatch.config.schema import json_schema
+
+__all__ = [
+    "Account",
+    "Config",
+    "ConfigError",
+    "Problem",
+    "Receiver",
+    "check_files",
+    "fingerprint",
+    "json_schema",
+    "load",
+    "routing_tree",
+]

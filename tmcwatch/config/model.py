@@ -1,0 +1,223 @@
+"""Everything an operator can set: one tree of models, checked as a whole."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from tmcwatch.config.durations import Duration, between
+from tmcwatch.config.values import (
+    SOME,
+    Condition,
+    ExternalUrl,
+    FileName,
+    GroupBy,
+    LabelName,
+    Link,
+    Listen,
+    Name,
+    RuleName,
+    Share,
+    StoreUrl,
+    TimeZone,
+    Token,
+    WebUrl,
+)
+from tmcwatch.domain.alert import Severity
+
+_SECOND = between(timedelta(seconds=1))
+
+
+class Section(BaseModel):
+    """A mapping of the file: frozen, without unknown keys; one left empty has its defaults."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        # So that the relative path in a default starts at the config's folder as well.
+        validate_default=True,
+        revalidate_instances="always",
+        use_attribute_docstrings=True,
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_default(cls, value: object) -> object:
+        return {} if value is None else value
+
+
+class Account(Section):
+    """One tenant, reached with one credential."""
+
+    name: Name
+    region: Literal["eu", "us", "us-west", "ap", "au"] | None = None
+    """Where the tenant lives; `url` instead for any other address."""
+    url: WebUrl | None = None
+    """Address of the API, instead of `region`."""
+    token: Token | None = None
+    """The access token itself; better from the environment: `${TMC_TOKEN}`."""
+    token_file: FileName | None = None
+    """File that holds the token; read again when it changes."""
+    api_share: Share = 0.2
+    """How much of TMC's published request limits tmcwatch may use."""
+    link: Link = "default"
+    """Link to a run in messages: `default`, `off`, or a template."""
+
+    @property
+    def api_url(self) -> str:
+        return self.url or f"https://api.{self.region}.cloud.talend.com"
+
+
+class Settle(Section):
+    floor: Annotated[Duration, between(timedelta(seconds=2), timedelta(hours=1))] = timedelta(
+        seconds=10
+    )
+    """How long a list must have been still before it is believed to be complete."""
+
+
+class Names(Section):
+    every: Annotated[Duration, _SECOND] = timedelta(minutes=15)
+    """How often names of tasks, plans, workspaces and environments are read again."""
+
+
+class Watch(Section):
+    beat: Annotated[Duration, between(timedelta(seconds=1), timedelta(hours=1))] = timedelta(
+        seconds=10
+    )
+    """How often TMC is asked what is new."""
+    settle: Settle = Settle()
+    tasks: bool = True
+    plans: bool = True
+    names: Names = Names()
+    history: Annotated[Duration, between(timedelta(0), timedelta(days=10))] = timedelta(days=7)
+    """How far back the first look reads; `0s` for not at all."""
+
+
+class Store(Section):
+    url: StoreUrl = "sqlite:///tmcwatch.db"
+    """A SQLite file; a relative one is found from the config file's folder."""
+    keep: Annotated[Duration, between(timedelta(days=15))] = timedelta(days=90)
+    """How long executions that ended are remembered."""
+
+    @property
+    def path(self) -> Path:
+        return Path(self.url.removeprefix("sqlite:///"))
+
+
+class LabelSetting(Section):
+    """Labels that alerts get when the matchers match; every match applies, in order."""
+
+    matchers: tuple[Condition, ...]
+    labels: Mapping[LabelName, str] = Field(alias="set", min_length=1)
+
+
+class RuleSetting(Section):
+    """What is changed of a built-in rule."""
+
+    rule: RuleName
+    enabled: bool | None = None
+    severity: Severity | None = None
+    inside_plans: bool | None = None
+    """Whether runs of tasks inside a plan are told too, besides their plan."""
+
+
+class ChildRoute(Section):
+    """A branch of the routing tree; what is not set comes from its parent."""
+
+    receiver: str | None = None
+    matchers: tuple[Condition, ...] = ()
+    goes_on: bool = Field(default=False, alias="continue")
+    """Whether later branches of the same parent are asked too."""
+    group_by: GroupBy | None = None
+    group_wait: Duration | None = None
+    group_interval: Annotated[Duration, _SECOND] | None = None
+    repeat_interval: Annotated[Duration, _SECOND] | None = None
+    routes: tuple["ChildRoute", ...] = ()
+
+
+class RootRoute(Section):
+    """The root of the routing tree, which every alert matches."""
+
+    receiver: str
+    group_by: GroupBy = ("account", "environment", "rule")
+    """Alerts that share these labels share a message; `["..."]` for all labels."""
+    group_wait: Duration = timedelta(seconds=30)
+    """How long the first message of a group waits for more alerts."""
+    group_interval: Annotated[Duration, _SECOND] = timedelta(minutes=5)
+    """The least time between two messages of a group."""
+    repeat_interval: Annotated[Duration, _SECOND] = timedelta(hours=24)
+    """When alerts that still fire are told again."""
+    routes: tuple[ChildRoute, ...] = ()
+
+
+class Receiver(Section):
+    """People or systems that are told; the kinds of notifiers are added as further keys."""
+
+    name: Name
+    send_resolved: bool = True
+    """Whether the end of an alert is told too."""
+    on_uncertain: Literal["resend", "hold"] = "resend"
+    """After a crash in the midst of sending: send again, or hold the message back."""
+
+    @property
+    def notifiers(self) -> dict[str, BaseModel]:
+        """Answer with the options of each kind of notifier that is set."""
+        fields = type(self).model_fields
+        values = {field.alias: getattr(self, name) for name, field in fields.items()}
+        return {kind: value for kind, value in values.items() if kind and value is not None}
+
+
+class AccessToken(Section):
+    """A credential for tmcwatch's own HTTP interface."""
+
+    name: Name
+    """Who holds it; acknowledgements carry this name."""
+    file: FileName | None = None
+    token: Token | None = None
+    may: Literal["read", "change"] = "read"
+
+
+class Http(Section):
+    listen: Listen = "127.0.0.1:10477"
+    external_url: ExternalUrl = ""
+    """The address under which people reach tmcwatch; for links in messages."""
+    tokens: tuple[AccessToken, ...] = ()
+    """Without one that may change, nothing can be changed over HTTP."""
+
+    @property
+    def host(self) -> str:
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        return int(self.listen.rpartition(":")[2])
+
+
+class Log(Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "console", "json"] = "auto"
+    """`auto`: console on a terminal, JSON elsewhere."""
+
+
+class Config(Section):
+    """The whole file."""
+
+    accounts: Annotated[tuple[Account, ...], *SOME]
+    watch: Watch = Watch()
+    store: Store = Store()
+    labels: tuple[LabelSetting, ...] = ()
+    rules: tuple[RuleSetting, ...] = ()
+    route: RootRoute
+    receivers: Annotated[tuple[Receiver, ...], *SOME]
+    time_zone: TimeZone = ZoneInfo("UTC")
+    """Of the times in messages."""
+    http: Http = Http()
+    log: Log = Log()
+    grace: Annotated[Duration, between(timedelta(seconds=1), timedelta(hours=1))] = timedelta(
+        seconds=25
+    )
+    """How long a stop may take before what is left is cut short."""

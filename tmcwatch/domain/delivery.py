@@ -1,0 +1,51 @@
+"""Deliveries: a message owed to one target, and when to try again."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NewType
+
+from tmcwatch.domain.message import Message
+
+DeliveryId = NewType("DeliveryId", str)
+
+FIRST_RETRY = timedelta(seconds=2)
+LONGEST_RETRY = timedelta(minutes=10)
+GIVE_UP_AFTER = timedelta(hours=72)
+_MOST_DOUBLINGS = 20  # clamps the exponent: weeks of attempts must not overflow
+
+
+class State(StrEnum):
+    PENDING = "pending"
+    SENDING = "sending"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One message owed to one target, a row of the outbox."""
+
+    id: DeliveryId
+    target: str
+    number: int
+    message: Message
+    state: State
+    attempts: int
+    due_at: datetime
+
+
+def delivery_id(target: str, group_key: str, number: int) -> DeliveryId:
+    """Answer with an id that the same decision always gives, so that it is owed once."""
+    text = "\0".join((target, group_key, str(number)))
+    return DeliveryId(hashlib.sha256(text.encode()).hexdigest()[:32])
+
+
+def retry_wait(attempts: int, *, jitter: float) -> timedelta:
+    """Answer with the wait before the next attempt.
+
+    `attempts` made so far; `jitter` in [0, 1) spreads it over the upper half of the back-off.
+    """
+    whole = min(FIRST_RETRY * float(2 ** min(attempts, _MOST_DOUBLINGS)), LONGEST_RETRY)
+    return whole * (0.5 + jitter / 2)

@@ -1,0 +1,91 @@
+"""Observations: what one look told us, and what a poller may ask of what is believed."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from tmcwatch.domain.execution import AccountName, BadRow, ExecutionId, Kind, Row, Subject
+from tmcwatch.domain.window import Window
+
+
+class LookProblem(StrEnum):
+    """Why a look failed: the decision a caller can take."""
+
+    UNREACHABLE = "unreachable"
+    THROTTLED = "throttled"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    REFUSED = "refused"
+    UNPROVEN = "unproven"
+    """Read, but no certificate held."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """A look that succeeded: rows to believe, and how far it proves that nothing is missing."""
+
+    account: AccountName
+    kind: Kind
+    at: datetime
+    """Our time."""
+    rows: tuple[Row, ...]
+    bad: tuple[BadRow, ...] = ()
+    watermark: datetime | None = None
+    """TMC's time up to which everything is certified, or None if this look proves nothing."""
+    head: bool = True
+    """Whether the newest rows were read."""
+    history: Window | None = None
+    """What of the time before the account was watched is still to be read, after this look."""
+    history_read: bool = False
+    """Whether this look was about history."""
+    watched_from: datetime | None = None
+    """At the first look at all: TMC's time from which the account is watched."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookFailed:
+    """A look that failed: a result, not an exception."""
+
+    account: AccountName
+    kind: Kind | None
+    """None for the names."""
+    at: datetime
+    problem: LookProblem
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamesRead:
+    """The tasks and plans that TMC lists, with their names; `complete` if these are all."""
+
+    account: AccountName
+    at: datetime
+    subjects: tuple[Subject, ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """Time has passed."""
+
+    at: datetime
+
+
+Observation = Looked | LookFailed | NamesRead | Moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """How far one list of one account was read, as committed."""
+
+    watched_from: datetime
+    watermark: datetime
+    history: Window | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """An open execution as a poller needs it."""
+
+    id: ExecutionId
+    triggered_at: datetime

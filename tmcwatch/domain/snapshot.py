@@ -1,0 +1,73 @@
+"""A snapshot of what is known, for metrics and for people who ask."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from tmcwatch.domain.execution import AccountName, Kind, Phase, Subject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListState:
+    """How far one list of one account was read."""
+
+    account: AccountName
+    kind: Kind
+    watermark: datetime
+    head_at: datetime
+    history_from: datetime | None
+    """Where the history still to be read begins, None once it is read."""
+    history_to: datetime | None
+    open: Mapping[Phase, int]
+    oldest_open: Mapping[Phase, datetime]
+    """Trigger time of the longest open execution by phase."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectState:
+    """A task or plan: its names, its last runs, its counters."""
+
+    account: AccountName
+    subject: Subject
+    last_success_at: datetime | None
+    last_completion_at: datetime | None
+    last_phase: Phase | None
+    failing_since: datetime | None
+    consecutive_failures: int
+    succeeded: int
+    failed: int
+    other: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CounterState:
+    """A stored counter per workspace; `label` is a result, a reason or a bucket's upper bound."""
+
+    metric: str
+    account: AccountName
+    environment: str
+    workspace: str
+    kind: Kind
+    label: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxState:
+    """What is owed to one receiver."""
+
+    receiver: str
+    pending: int
+    oldest_at: datetime | None
+    dead: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    at: datetime
+    lists: tuple[ListState, ...]
+    subjects: tuple[SubjectState, ...]
+    counters: tuple[CounterState, ...]
+    alerts_firing: Mapping[tuple[str, str], int]
+    """By rule and severity."""
+    outbox: tuple[OutboxState, ...]

@@ -1,0 +1,138 @@
+"""Tells Slack, e-mail, Teams and a hundred other services, each by an Apprise URL."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, SecretStr, field_validator, model_validator
+
+from tmcwatch.domain.alert import Severity, Status
+from tmcwatch.domain.message import Message, Words
+from tmcwatch.notifiers import Notifier, NotifierError, Outside, Receipt
+
+IDEMPOTENT = False
+
+READ_WITHIN = 10.0
+CONNECT_WITHIN = 5.0
+SEND_WITHIN = 16.0  # inside the 20 seconds that a send has, so that its thread ends before them
+LONG_ENOUGH = 6
+"""A part of a URL this long may be a secret; a shorter one is a word like `mailto`."""
+_TONES = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.CRITICAL: "failure"}
+
+
+class Options(BaseModel):
+    """The services to tell; a bare list of URLs will do."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    urls: tuple[SecretStr, ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_bare_list(cls, given: object) -> object:
+        return {"urls": given} if isinstance(given, list | tuple) else given
+
+    @field_validator("urls")
+    @classmethod
+    def _each_with_a_scheme(cls, urls: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if not urls:
+            raise ValueError("must name at least one URL")
+        for number, url in enumerate(urls):
+            if not re.match(r"[A-Za-z0-9]{1,20}://", url.get_secret_value()):
+                raise ValueError(f"[{number}] must be a URL such as slack://… or mailto://…")
+        return urls
+
+
+class AppriseNotifier:
+    """One service, with an Apprise object of its own: another that hangs does not delay it."""
+
+    def __init__(self, url: str, outside: Outside) -> None:
+        self._in_thread = outside.in_thread
+        self._apprise, self._name = _compiled(url)
+        self._secrets = [part for part in re.split(r"[/:@?&=]+", url) if len(part) >= LONG_ENOUGH]
+
+    async def send(self, message: Message, words: Words) -> Receipt:
+        result = await self._in_thread(self._notify, message, words)
+        if result:
+            return Receipt(text=f"accepted by {self._name}")
+        problem = _problem(result)
+        for secret in self._secrets:
+            problem = problem.replace(secret, "…")
+        raise NotifierError(f"{self._name}: {problem}", permanent=False)
+
+    def _notify(self, message: Message, words: Words) -> Any:  # noqa: ANN401 - apprise's own result
+        over = message.status is Status.RESOLVED
+        return self._apprise.notify(
+            title=words.title,
+            body=words.text,
+            body_format="text",  # so that each service escapes what would be markup to it
+            notify_type="success" if over else _TONES[message.severity],
+            interpret_escapes=False,
+            timeout=SEND_WITHIN,
+        )
+
+    async def aclose(self) -> None:
+        return None
+
+
+def _compiled(url: str) -> tuple[Any, str]:
+    """Answer with an Apprise object for one service, and the service's name."""
+    # Imported here: it takes half a second and 29 MiB, which only its users should pay.
+    import apprise  # noqa: PLC0415
+
+    asset = apprise.AppriseAsset(
+        app_id="tmcwatch",
+        app_desc="tmcwatch",
+        app_url="",
+        interpret_escapes=False,
+        interpret_emojis=False,
+        secure_logging=True,
+    )
+    service = apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
+    if service is None:
+        raise ValueError("no service has a URL like this")
+    if not re.search(r"[?&]rto=", url):
+        service.socket_read_timeout = READ_WITHIN
+    if not re.search(r"[?&]cto=", url):
+        service.socket_connect_timeout = CONNECT_WITHIN
+    if not re.search(r"[?&]overflow=", url):
+        # A text that is too long would be refused by the service, again and again.
+        service.overflow_mode = apprise.OverflowMode.TRUNCATE
+    whole = apprise.Apprise(asset=asset)
+    whole.add(service)
+    return whole, str(service.service_name)
+
+
+def _problem(result: Any) -> str:  # noqa: ANN401 - apprise's own result
+    """Answer with what the service's plug-in said, which names no address."""
+    said = " ".join(line for line in _lines(result) if "://" not in line)
+    return said[:300] or f"not accepted ({result.status.name.lower()})"
+
+
+def _lines(result: Any) -> Iterator[str]:  # noqa: ANN401 - apprise's own result
+    for entry in result.logs():
+        yield " ".join(str(entry.message).split())
+
+
+def targets(options: Options) -> tuple[tuple[str, Options], ...]:
+    """Answer with one target per URL, so that one that fails does not repeat the others."""
+    return tuple(
+        (f"apprise-{number}", Options(urls=(url,))) for number, url in enumerate(options.urls)
+    )
+
+
+def build(options: Options, outside: Outside) -> Notifier:
+    (url,) = options.urls
+    return AppriseNotifier(url.get_secret_value(), outside)
+
+
+def problems(options: Options) -> list[str]:
+    """Compile every URL; the texts say which one by its place, for a URL is a secret."""
+    wrong = []
+    for number, url in enumerate(options.urls):
+        try:
+            _compiled(url.get_secret_value())
+        except ValueError as error:
+            scheme = url.get_secret_value().split("://", 1)[0]
+            wrong.append(f"[{number}]: {scheme}://…: {error}")
+    return wrong

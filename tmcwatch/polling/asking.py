@@ -1,0 +1,126 @@
+"""What pollers ask TMC and of what is believed; the one place where tasks and plans part."""
+
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+
+from tmcwatch.api.client import Client
+from tmcwatch.api.errors import (
+    ApiError,
+    BadRequest,
+    Forbidden,
+    NotFound,
+    Throttled,
+    Unauthorized,
+)
+from tmcwatch.domain.budget import Purpose
+from tmcwatch.domain.execution import (
+    Breakage,
+    ExecutionId,
+    Kind,
+    Page,
+    Row,
+    Subject,
+    SubjectId,
+)
+from tmcwatch.domain.observation import Followed, LookProblem, Position
+from tmcwatch.domain.window import Window
+
+
+class List(Protocol):
+    """One of TMC's two lists of executions, with the details of its rows."""
+
+    @property
+    def kind(self) -> Kind: ...
+
+    async def page(self, window: Window, offset: int, *, purpose: Purpose) -> Page: ...
+
+    async def one(self, execution: ExecutionId, *, purpose: Purpose) -> Row: ...
+
+    async def completed(self, row: Row) -> Row:
+        """Answer with a row that ended badly, completed by what only its details have."""
+        ...
+
+    async def named(self, subject: SubjectId) -> Subject: ...
+
+    def now(self) -> datetime:
+        """Answer with the time on TMC's clock."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TaskList:
+    """Task executions."""
+
+    client: Client
+    kind: Kind = Kind.TASK
+
+    async def page(self, window: Window, offset: int, *, purpose: Purpose) -> Page:
+        return await self.client.task_executions(window, offset=offset, purpose=purpose)
+
+    async def one(self, execution: ExecutionId, *, purpose: Purpose) -> Row:
+        return await self.client.task_execution(execution, purpose=purpose)
+
+    async def completed(self, row: Row) -> Row:
+        return await self.client.task_execution(row.id, purpose=Purpose.DETAIL)
+
+    async def named(self, subject: SubjectId) -> Subject:
+        return await self.client.task(subject, purpose=Purpose.NAMES)
+
+    def now(self) -> datetime:
+        return self.client.server_now()
+
+
+@dataclass(frozen=True, slots=True)
+class PlanList:
+    """Plan executions; what broke is read from the steps."""
+
+    client: Client
+    kind: Kind = Kind.PLAN
+
+    async def page(self, window: Window, offset: int, *, purpose: Purpose) -> Page:
+        return await self.client.plan_executions(window, offset=offset, purpose=purpose)
+
+    async def one(self, execution: ExecutionId, *, purpose: Purpose) -> Row:
+        return await self.client.plan_execution(execution, purpose=purpose)
+
+    async def completed(self, row: Row) -> Row:
+
+        breakage: Breakage | None = await self.client.breakage_of(row.id)
+        return replace(row, breakage=breakage, detailed=True)
+
+    async def named(self, subject: SubjectId) -> Subject:
+        return await self.client.plan(subject, purpose=Purpose.NAMES)
+
+    def now(self) -> datetime:
+        return self.client.server_now()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What is believed about one list, as committed: a transaction rolled back leaves no gap."""
+
+    position: Callable[[], Awaitable[Position | None]]
+    followed: Callable[[], Awaitable[tuple[Followed, ...]]]
+    triggers: Callable[[], Awaitable[tuple[datetime, ...]]]
+    """The newest trigger times known, oldest first."""
+    completed: Callable[[Collection[ExecutionId]], Awaitable[frozenset[ExecutionId]]]
+    """Which of these ended badly and are complete."""
+    unnamed: Callable[[Collection[SubjectId]], Awaitable[frozenset[SubjectId]]]
+    """Which of these have no name, once the account's names were read."""
+
+
+def problem_of(error: ApiError) -> LookProblem:
+    """Answer with the decision that an error leaves a poller."""
+    match error:
+        case Unauthorized():
+            return LookProblem.UNAUTHORIZED
+        case Forbidden():
+            return LookProblem.FORBIDDEN
+        case Throttled():
+            return LookProblem.THROTTLED
+        case BadRequest() | NotFound():
+            return LookProblem.REFUSED
+        case _:
+            return LookProblem.UNREACHABLE

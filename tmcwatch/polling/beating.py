@@ -1,0 +1,33 @@
+"""The loop that runs a poller: on its beat, slower while TMC does not answer."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import anyio
+
+SLOWEST = 60.0
+"""Seconds between two tries while nothing answers, unless the beat itself is slower."""
+
+_MOST_DOUBLINGS = 10
+
+
+async def keep_beat(
+    look: Callable[[], Awaitable[bool]], beat: timedelta, *, retry: timedelta | None = None
+) -> None:
+    """Look on every beat until cancelled; a look that took longer than a beat is not made up for.
+
+    `look` answers whether it succeeded. After failed looks the next comes after `retry` (by
+    default a beat), doubled with each failure up to a minute.
+    """
+    seconds = beat.total_seconds()
+    failures = 0
+    while True:
+        began = anyio.current_time()
+        failures = 0 if await look() else failures + 1
+        wait = seconds if not failures else _after(failures, retry or beat)
+        await anyio.sleep(max(began + wait - anyio.current_time(), 0.0))
+
+
+def _after(failures: int, retry: timedelta) -> float:
+    first = retry.total_seconds()
+    return min(first * float(2 ** min(failures - 1, _MOST_DOUBLINGS)), max(SLOWEST, first))

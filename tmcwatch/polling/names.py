@@ -1,0 +1,52 @@
+"""Names: the directory of tasks and plans with their workspaces and environments."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Protocol
+
+from tmcwatch.api.client import Client
+from tmcwatch.api.errors import ApiError
+from tmcwatch.api.names import NamesPage
+from tmcwatch.domain.budget import Purpose
+from tmcwatch.domain.execution import AccountName, Subject
+from tmcwatch.domain.observation import LookFailed, Moment, NamesRead, Observation
+from tmcwatch.polling.asking import problem_of
+
+
+async def read_names(
+    account: AccountName,
+    client: Client,
+    *,
+    now: Callable[[], datetime],
+    send: Callable[[Observation], Awaitable[None]],
+) -> bool:
+    """Read all names once and send them; answers whether that succeeded."""
+    try:
+        tasks = await _all(client.tasks)
+        plans = await _all(client.plans)
+    except ApiError as error:
+        failed = LookFailed(
+            account=account, kind=None, at=now(), problem=problem_of(error), text=str(error)
+        )
+        await send(failed)
+        return False
+    await send(NamesRead(account=account, at=now(), subjects=(*tasks, *plans), complete=True))
+    await send(Moment(at=now()))
+    return True
+
+
+class AskNames(Protocol):
+    """One of the client's two lists of names."""
+
+    async def __call__(self, offset: int, /, *, purpose: Purpose) -> NamesPage: ...
+
+
+async def _all(ask: AskNames) -> list[Subject]:
+    found: dict[str, Subject] = {}
+    offset = 0
+    while True:
+        page = await ask(offset, purpose=Purpose.NAMES)
+        found.update({subject.id: subject for subject in page.subjects})
+        offset += page.size
+        if not page.size or offset >= (page.total or 0):
+            return list(found.values())

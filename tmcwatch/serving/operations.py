@@ -1,0 +1,37 @@
+"""What the HTTP server may ask of the daemon and do to it."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tmcwatch.telemetry.health import Health, Verdict
+
+Json = Mapping[str, object] | Sequence[object]
+"""What JSON can say; times are text by then."""
+
+
+class NotKnown(Exception):
+    """Someone asked for what does not exist; the text names it."""
+
+
+class Unavailable(Exception):
+    """It cannot be answered now, as when the store cannot be read; the text says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operations:
+    """Each may raise Unavailable, and `notify_test` NotKnown. None of them calls TMC."""
+
+    health: Health
+    metrics: Callable[[str | None], Awaitable[tuple[bytes, str]]]
+    """By the `Accept` header: the exposition and its content type."""
+    fresh: Callable[[], Awaitable[Verdict]]
+    status: Callable[[], Awaitable[Json]]
+    alerts: Callable[[], Awaitable[Json]]
+    transitions: Callable[[int], Awaitable[Json]]
+    """The newest ones, at most so many."""
+    deliveries: Callable[[int], Awaitable[Json]]
+    """The newest ones, at most so many."""
+    reload: Callable[[], Awaitable[Sequence[str]]]
+    """Answers with the problems of the new configuration; none means that it is in use."""
+    notify_test: Callable[[str], Awaitable[Json]]
+    """Sends a test message to the receiver of this name."""

@@ -1,0 +1,199 @@
+"""Alerts and their groups in the store."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, delete, func, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity, Status
+from tmcwatch.domain.execution import AccountName, Kind, SubjectId
+from tmcwatch.domain.grouping import Group, Member
+from tmcwatch.store.moments import loaded, stored
+from tmcwatch.store.schema import alerts, groups, members
+
+
+def ongoing_alerts(
+    connection: Connection, account: AccountName, kind: Kind, subject: SubjectId
+) -> tuple[Alert, ...]:
+    """Answer with the open alerts of one task or plan."""
+    return _alerts_where(
+        connection,
+        alerts.c.ends_at.is_(None)
+        & (alerts.c.account == account)
+        & (alerts.c.kind == kind.value)
+        & (alerts.c.subject == subject),
+    )
+
+
+def open_alerts(connection: Connection) -> tuple[Alert, ...]:
+    """Answer with every open alert, oldest first."""
+    return _alerts_where(connection, alerts.c.ends_at.is_(None))
+
+
+def stale_alerts(connection: Connection, before: datetime, *, most: int) -> tuple[Alert, ...]:
+    """Answer with open alerts that nothing has changed since `before`."""
+    query = (
+        select(alerts)
+        .where(alerts.c.ends_at.is_(None), alerts.c.changed_at < stored(before))
+        .limit(most)
+    )
+    return tuple(_alert(values) for values in connection.execute(query))
+
+
+def newest_alerts(connection: Connection, most: int) -> tuple[Alert, ...]:
+    """Answer with the alerts that changed last, newest first."""
+    query = select(alerts).order_by(alerts.c.changed_at.desc()).limit(most)
+    return tuple(_alert(values) for values in connection.execute(query))
+
+
+def save_alerts(connection: Connection, changed: Iterable[Alert]) -> None:
+    """Write alerts that are new or changed."""
+    rows = [_values(alert) for alert in changed]
+    if not rows:
+        return
+    statement = insert(alerts)
+    replaced = {c.name: statement.excluded[c.name] for c in alerts.c if c.name != "id"}
+    connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=replaced), rows)
+
+
+def load_group(connection: Connection, key: str) -> Group | None:
+    values = connection.execute(select(groups).where(groups.c.key == key)).one_or_none()
+    return None if values is None else _group(values)
+
+
+def due_groups(connection: Connection, now: datetime, *, most: int) -> tuple[Group, ...]:
+    """Answer with the groups that are to be looked at, longest overdue first."""
+    query = (
+        select(groups)
+        .where(groups.c.flush_at <= stored(now))
+        .order_by(groups.c.flush_at)
+        .limit(most)
+    )
+    return tuple(_group(values) for values in connection.execute(query))
+
+
+def next_flush_at(connection: Connection) -> datetime | None:
+    return loaded(connection.execute(select(func.min(groups.c.flush_at))).scalar())
+
+
+def save_group(connection: Connection, group: Group) -> None:
+    values = {
+        "receiver": group.receiver,
+        "labels": json.dumps(dict(group.labels)),
+        "number": group.number,
+        "flush_at": stored(group.flush_at),
+        "flushed_at": stored(group.flushed_at),
+    }
+    statement = insert(groups).values(key=group.key, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_=values))
+
+
+def load_members(connection: Connection, group: str) -> tuple[Member, ...]:
+    """Answer with the members of a group, in the order they opened."""
+    query = (
+        select(alerts, members.c.told)
+        .join(members, members.c.alert == alerts.c.id)
+        .where(members.c.group_key == group)
+        .order_by(alerts.c.starts_at, alerts.c.id)
+    )
+    return tuple(
+        Member(alert=_alert(values), told=None if values.told is None else Status(values.told))
+        for values in connection.execute(query)
+    )
+
+
+def has_members(connection: Connection, group: str) -> bool:
+    query = select(members.c.alert).where(members.c.group_key == group).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def add_member(connection: Connection, group: str, alert: AlertId) -> bool:
+    """Put an alert into a group; answers whether it was not there."""
+    statement = insert(members).values(group_key=group, alert=alert)
+    return connection.execute(statement.on_conflict_do_nothing()).rowcount == 1
+
+
+def groups_of(connection: Connection, alert: AlertId) -> frozenset[str]:
+    """Answer with the keys of the groups that an alert is in."""
+    query = select(members.c.group_key).where(members.c.alert == alert)
+    return frozenset(key for (key,) in connection.execute(query))
+
+
+def keep_members(
+    connection: Connection, group: str, kept: Sequence[Member], now: datetime
+) -> None:
+    """Make `kept` the members of a group, as they were told."""
+    connection.execute(delete(members).where(members.c.group_key == group))
+    if kept:
+        connection.execute(
+            members.insert(),
+            [
+                {
+                    "group_key": group,
+                    "alert": member.alert.id,
+                    "told": member.told.value if member.told else None,
+                    "told_at": stored(now),
+                }
+                for member in kept
+            ],
+        )
+
+
+def drop_group(connection: Connection, group: str) -> None:
+    """Empty a group that the config no longer has; its number stays, so that ids never repeat."""
+    connection.execute(delete(members).where(members.c.group_key == group))
+    connection.execute(update(groups).where(groups.c.key == group).values(flush_at=None))
+
+
+def _alerts_where(connection: Connection, condition: ColumnElement[bool]) -> tuple[Alert, ...]:
+    query = select(alerts).where(condition).order_by(alerts.c.starts_at, alerts.c.id)
+    return tuple(_alert(values) for values in connection.execute(query))
+
+
+def _alert(values: Any) -> Alert:  # noqa: ANN401 - a row
+    return Alert(
+        id=AlertId(values.id),
+        rule=values.rule,
+        severity=Severity(values.severity),
+        labels=json.loads(values.labels),
+        annotations=json.loads(values.annotations),
+        starts_at=loaded(values.starts_at),
+        ends_at=loaded(values.ends_at),
+        end_reason=None if values.end_reason is None else EndReason(values.end_reason),
+        count=values.count,
+        opened_at=loaded(values.opened_at),
+        changed_at=loaded(values.changed_at),
+    )
+
+
+def _values(alert: Alert) -> dict[str, object]:
+    return {
+        "id": alert.id,
+        "rule": alert.rule,
+        "severity": alert.severity.value,
+        "account": alert.labels["account"],
+        "kind": alert.labels["kind"],
+        "subject": alert.labels["id"],
+        "labels": json.dumps(dict(alert.labels)),
+        "annotations": json.dumps(dict(alert.annotations)),
+        "starts_at": stored(alert.starts_at),
+        "ends_at": stored(alert.ends_at),
+        "end_reason": None if alert.end_reason is None else alert.end_reason.value,
+        "count": alert.count,
+        "opened_at": stored(alert.opened_at),
+        "changed_at": stored(alert.changed_at),
+    }
+
+
+def _group(values: Any) -> Group:  # noqa: ANN401 - a row
+    return Group(
+        key=values.key,
+        receiver=values.receiver,
+        labels=json.loads(values.labels),
+        number=values.number,
+        flush_at=loaded(values.flush_at),
+        flushed_at=loaded(values.flushed_at),
+    )

@@ -1,0 +1,225 @@
+"""Executions in the store: what we believe about each run, open or ended."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy.dialects.sqlite import insert
+
+from tmcwatch.domain.execution import (
+    BAD_ENDS,
+    FAILURES,
+    OPEN,
+    AccountName,
+    Breakage,
+    Execution,
+    ExecutionId,
+    Kind,
+    Phase,
+    Row,
+    SubjectId,
+    Trigger,
+)
+from tmcwatch.domain.lifecycle import ended_at
+from tmcwatch.domain.observation import Followed
+from tmcwatch.store.moments import loaded, stored
+from tmcwatch.store.schema import executions
+
+_IDS_AT_ONCE = 500  # databases bound the parameters of one statement
+
+
+def load_executions(
+    connection: Connection, account: AccountName, kind: Kind, ids: Iterable[ExecutionId]
+) -> dict[ExecutionId, Execution]:
+    """Answer with what is believed about the executions of `ids` that are known."""
+    found: dict[ExecutionId, Execution] = {}
+    wanted = list(ids)
+    for begin in range(0, len(wanted), _IDS_AT_ONCE):
+        query = select(executions).where(
+            executions.c.account == account,
+            executions.c.kind == kind.value,
+            executions.c.id.in_(wanted[begin : begin + _IDS_AT_ONCE]),
+        )
+        for values in connection.execute(query):
+            execution = _execution(account, kind, values)
+            found[execution.row.id] = execution
+    return found
+
+
+def save_executions(connection: Connection, changed: Sequence[Execution]) -> None:
+    """Write executions that are new or changed."""
+    if not changed:
+        return
+    statement = insert(executions)
+    replaced = {
+        column.name: statement.excluded[column.name]
+        for column in executions.c
+        if not column.primary_key and column.name != "first_seen_at"
+    }
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["account", "kind", "id"], set_=replaced),
+        [_values(execution) for execution in changed],
+    )
+
+
+def followed_executions(
+    connection: Connection, account: AccountName, kind: Kind
+) -> tuple[Followed, ...]:
+    """Answer with every open execution of one list."""
+    query = (
+        select(executions.c.id, executions.c.triggered_at)
+        .where(executions.c.open, executions.c.account == account, executions.c.kind == kind.value)
+        .order_by(executions.c.triggered_at)
+    )
+    return tuple(
+        Followed(id=ExecutionId(id_), triggered_at=loaded(triggered_at))
+        for id_, triggered_at in connection.execute(query)
+    )
+
+
+def newest_triggers(
+    connection: Connection, account: AccountName, kind: Kind, most: int
+) -> tuple[datetime, ...]:
+    """Answer with the newest trigger times known, at most `most`, oldest first."""
+    query = (
+        select(executions.c.triggered_at)
+        .where(executions.c.account == account, executions.c.kind == kind.value)
+        .order_by(executions.c.triggered_at.desc())
+        .limit(most)
+    )
+    return tuple(reversed([loaded(moment) for (moment,) in connection.execute(query)]))
+
+
+def completed_ids(
+    connection: Connection, account: AccountName, kind: Kind, ids: Iterable[ExecutionId]
+) -> frozenset[ExecutionId]:
+    """Answer with which of `ids` ended badly as we know and need no further detail."""
+    query = select(executions.c.id).where(
+        executions.c.account == account,
+        executions.c.kind == kind.value,
+        executions.c.id.in_(list(ids)[:_IDS_AT_ONCE]),
+        executions.c.phase.in_([phase.value for phase in BAD_ENDS]),
+        executions.c.detailed,
+    )
+    return frozenset(ExecutionId(id_) for (id_,) in connection.execute(query))
+
+
+def first_success_after(
+    connection: Connection,
+    account: AccountName,
+    kind: Kind,
+    *,
+    subject: SubjectId,
+    moment: datetime,
+) -> datetime | None:
+    """Answer with the end of the first success of a task or plan that ended after `moment`."""
+    ends = _ends(account, kind, subject=subject, phases=[Phase.SUCCEEDED], moment=moment)
+    return loaded(connection.execute(select(func.min(executions.c.ended_at)).where(ends)).scalar())
+
+
+def failures_after(
+    connection: Connection,
+    account: AccountName,
+    kind: Kind,
+    *,
+    subject: SubjectId,
+    moment: datetime,
+) -> tuple[int, datetime | None]:
+    """Answer with how many failures ended after `moment`, and when the first of them did."""
+    ends = _ends(account, kind, subject=subject, phases=FAILURES, moment=moment)
+    count, first = connection.execute(
+        select(func.count(), func.min(executions.c.ended_at)).where(ends)
+    ).one()
+    return count, loaded(first)
+
+
+def _ends(
+    account: AccountName,
+    kind: Kind,
+    *,
+    subject: SubjectId,
+    phases: Iterable[Phase],
+    moment: datetime,
+) -> ColumnElement[bool]:
+    return and_(
+        executions.c.account == account,
+        executions.c.kind == kind.value,
+        executions.c.subject == subject,
+        executions.c.ended_at > stored(moment),
+        executions.c.phase.in_([phase.value for phase in phases]),
+    )
+
+
+_PHASES: Mapping[str, Phase] = {phase.value: phase for phase in Phase}
+_TRIGGERS: Mapping[str, Trigger] = {trigger.value: trigger for trigger in Trigger}
+
+
+def _execution(account: AccountName, kind: Kind, values: Any) -> Execution:  # noqa: ANN401 - a row
+    return Execution(
+        account=account,
+        row=Row(
+            kind=kind,
+            id=values.id,
+            subject=values.subject,
+            phase=_PHASES[values.phase],
+            status=values.status,
+            trigger=_TRIGGERS[values.trigger],
+            triggered_at=loaded(values.triggered_at),
+            started_at=loaded(values.started_at),
+            ended_at=loaded(values.ended_at),
+            reason=values.reason,
+            error=values.error,
+            engine=values.engine,
+            plan=values.plan,
+            workspace=values.workspace,
+            rows_processed=values.rows_processed,
+            rows_rejected=values.rows_rejected,
+            breakage=breakage_from(values.breakage),
+            detailed=values.detailed,
+        ),
+        first_seen_at=loaded(values.first_seen_at),
+        seen_at=loaded(values.seen_at),
+    )
+
+
+def _values(execution: Execution) -> dict[str, object]:
+    row = execution.row
+    return {
+        "account": execution.account,
+        "kind": row.kind.value,
+        "id": row.id,
+        "subject": row.subject,
+        "phase": row.phase.value,
+        "status": row.status,
+        "trigger": row.trigger.value,
+        "triggered_at": stored(row.triggered_at),
+        "started_at": stored(row.started_at),
+        # Some runs end without an end: they are found by their end all the same.
+        "ended_at": stored(row.ended_at if row.phase in OPEN else ended_at(row)),
+        "reason": row.reason,
+        "error": row.error,
+        "engine": row.engine,
+        "plan": row.plan,
+        "workspace": row.workspace,
+        "rows_processed": row.rows_processed,
+        "rows_rejected": row.rows_rejected,
+        "breakage": breakage_text(row.breakage),
+        "detailed": row.detailed,
+        "open": row.phase in OPEN,
+        "first_seen_at": stored(execution.first_seen_at),
+        "seen_at": stored(execution.seen_at),
+    }
+
+
+def breakage_text(breakage: Breakage | None) -> str | None:
+    return None if breakage is None else json.dumps(asdict(breakage))
+
+
+def breakage_from(text: str | None) -> Breakage | None:
+    if text is None:
+        return None
+    facts = json.loads(text)
+    return Breakage(**(facts | {"tasks": tuple(facts["tasks"])}))

@@ -1,0 +1,1 @@
+"""How a store written by an older version is brought to this version's schema."""

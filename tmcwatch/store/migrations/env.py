@@ -1,0 +1,9 @@
+"""Alembic's entry: runs migrations on the engine that it is handed, in one transaction."""
+
+from alembic import context
+
+from tmcwatch.store.schema import metadata
+
+with context.config.attributes["engine"].begin() as connection:
+    context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
+    context.run_migrations()

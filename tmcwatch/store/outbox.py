@@ -1,0 +1,243 @@
+"""The outbox: messages owed, in order per group, until a target accepted them or they are dead."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeAlias, TypeVar
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
+
+from tmcwatch.domain.delivery import Delivery, DeliveryId, State
+from tmcwatch.domain.message import Message, merged
+from tmcwatch.store.facts import FactsError, facts_of, message_from
+from tmcwatch.store.moments import loaded, stored
+from tmcwatch.store.schema import deliveries
+
+Result = TypeVar("Result")
+Work: TypeAlias = Callable[[Connection], Result]
+"""What runs in one transaction."""
+
+_OPEN = (State.PENDING.value, State.SENDING.value)
+
+
+def owe(connection: Connection, delivery: Delivery) -> bool:
+    """Owe a delivery, once: False if its id is owed already.
+
+    If the group's latest message to the target was never tried, the two become one.
+    """
+    if connection.scalar(select(literal(1)).where(deliveries.c.id == delivery.id)):
+        return False
+    untried = _untried(connection, delivery)
+    if untried is None:
+        _add(connection, delivery)
+    else:
+        id_, older = untried
+        both = facts_of(merged(older, delivery.message))
+        created_at = delivery.message.created_at
+        _change(connection, id_, created_at, facts=both)
+    return True
+
+
+def take(connection: Connection, target: str, now: datetime) -> Delivery | None:
+    """Claim what is next due to the target: committed as `sending` before it is sent."""
+    delivery = next_due(connection, target, now)
+    return None if delivery is None else claim(connection, delivery.id, now)
+
+
+def next_due(connection: Connection, target: str, now: datetime) -> Delivery | None:
+    """Answer with what is to be sent now; a group's message waits for its earlier ones.
+
+    A row whose facts cannot be read is buried on the way, so that it holds up no other.
+    """
+    due = (
+        select(deliveries)
+        .where(_is_next(target), deliveries.c.due_at <= stored(now))
+        .order_by(deliveries.c.due_at, deliveries.c.number)
+        .limit(1)
+    )
+    while (row := connection.execute(due).one_or_none()) is not None:
+        try:
+            return _delivery(row)
+        except FactsError as error:
+            bury(connection, DeliveryId(row.id), str(error), now)
+    return None
+
+
+def next_due_at(connection: Connection, target: str) -> datetime | None:
+    """Answer with when there is something to send next, leaving out what waits for another."""
+    due_at: int | None = connection.scalar(
+        select(func.min(deliveries.c.due_at)).where(_is_next(target))
+    )
+    return loaded(due_at)
+
+
+def claim(connection: Connection, delivery: DeliveryId, now: datetime) -> Delivery:
+    row = connection.execute(
+        update(deliveries)
+        .where(deliveries.c.id == delivery, deliveries.c.state == State.PENDING.value)
+        .values(
+            state=State.SENDING.value,
+            attempts=deliveries.c.attempts + 1,
+            changed_at=stored(now),
+        )
+        .returning(deliveries)
+    ).one()
+    return _delivery(row)
+
+
+def delivered(connection: Connection, delivery: DeliveryId, receipt: str, now: datetime) -> None:
+    _change(connection, delivery, now, state=State.DELIVERED.value, receipt=receipt, error=None)
+
+
+def postpone(
+    connection: Connection,
+    delivery: DeliveryId,
+    due_at: datetime,
+    error: str,
+    *,
+    now: datetime,
+) -> None:
+    _change(
+        connection, delivery, now, state=State.PENDING.value, due_at=stored(due_at), error=error
+    )
+
+
+def bury(connection: Connection, delivery: DeliveryId, error: str, now: datetime) -> None:
+    """Give a delivery up; it is kept as a dead letter."""
+    _change(connection, delivery, now, state=State.DEAD.value, error=error)
+
+
+def release(connection: Connection, delivery: DeliveryId, now: datetime) -> None:
+    """Owe an uncertain delivery again, under the same id and key."""
+    _change(connection, delivery, now, state=State.PENDING.value)
+
+
+def uncertain(connection: Connection, target: str) -> list[DeliveryId]:
+    """Answer with what was being sent when the process died."""
+    sending = (
+        select(deliveries.c.id)
+        .where(deliveries.c.target == target, deliveries.c.state == State.SENDING.value)
+        .order_by(deliveries.c.number)
+    )
+    return [DeliveryId(id_) for id_ in connection.scalars(sending)]
+
+
+def pending_count(connection: Connection, target: str | None = None) -> int:
+    """Count what is still owed, to one target or to all."""
+    count = select(func.count()).select_from(deliveries).where(deliveries.c.state.in_(_OPEN))
+    if target is not None:
+        count = count.where(deliveries.c.target == target)
+    return connection.execute(count).scalar_one()
+
+
+def newest_deliveries(connection: Connection, most: int) -> list[dict[str, object]]:
+    """Answer with the deliveries that changed last, newest first, for people to look at."""
+    newest = select(deliveries).order_by(deliveries.c.changed_at.desc()).limit(most)
+    return [
+        {
+            "id": row.id,
+            "receiver": row.receiver,
+            "target": row.target,
+            "state": row.state,
+            "attempts": row.attempts,
+            "created_at": loaded(row.created_at).isoformat(),
+            "changed_at": loaded(row.changed_at).isoformat(),
+            "due_at": loaded(row.due_at).isoformat(),
+            "receipt": row.receipt,
+            "error": row.error,
+        }
+        for row in connection.execute(newest)
+    ]
+
+
+def forget(connection: Connection, before: datetime, limit: int) -> int:
+    """Delete at most `limit` deliveries that were accepted or given up before a moment."""
+    old = (
+        select(deliveries.c.id)
+        .where(deliveries.c.state.not_in(_OPEN), deliveries.c.changed_at < stored(before))
+        .limit(limit)
+    )
+    return connection.execute(delete(deliveries).where(deliveries.c.id.in_(old))).rowcount
+
+
+def _is_next(target: str) -> ColumnElement[bool]:
+    earlier = deliveries.alias("earlier")
+    blocking = select(literal(1)).where(
+        earlier.c.group_key == deliveries.c.group_key,
+        earlier.c.target == deliveries.c.target,
+        earlier.c.number < deliveries.c.number,
+        earlier.c.state.in_(_OPEN),
+    )
+    return and_(
+        deliveries.c.target == target,
+        deliveries.c.state == State.PENDING.value,
+        ~blocking.exists(),
+    )
+
+
+def _add(connection: Connection, delivery: Delivery) -> None:
+    message = delivery.message
+    connection.execute(
+        insert(deliveries).values(
+            id=delivery.id,
+            receiver=message.receiver,
+            target=delivery.target,
+            group_key=message.group_key,
+            number=delivery.number,
+            state=delivery.state.value,
+            facts=facts_of(message),
+            attempts=delivery.attempts,
+            due_at=stored(delivery.due_at),
+            created_at=stored(message.created_at),
+            changed_at=stored(message.created_at),
+        )
+    )
+
+
+def _untried(connection: Connection, delivery: Delivery) -> tuple[DeliveryId, Message] | None:
+    """Answer with the group's latest message to the target, if no attempt was made to send it."""
+    latest = connection.execute(
+        select(deliveries)
+        .where(
+            deliveries.c.group_key == delivery.message.group_key,
+            deliveries.c.target == delivery.target,
+        )
+        .order_by(deliveries.c.number.desc())
+        .limit(1)
+    ).one_or_none()
+    if latest is None or latest.state != State.PENDING.value or latest.attempts > 0:
+        return None
+    try:
+        return DeliveryId(latest.id), message_from(latest.facts)
+    except FactsError:
+        return None  # it is buried when its turn comes
+
+
+def _change(connection: Connection, delivery: DeliveryId, now: datetime, **values: object) -> None:
+    connection.execute(
+        update(deliveries)
+        .where(deliveries.c.id == delivery)
+        .values(changed_at=stored(now), **values)
+    )
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    return Delivery(
+        id=DeliveryId(row.id),
+        target=row.target,
+        number=row.number,
+        message=message_from(row.facts),
+        state=State(row.state),
+        attempts=row.attempts,
+        due_at=loaded(row.due_at),
+    )

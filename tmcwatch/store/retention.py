@@ -1,0 +1,61 @@
+"""What is forgotten, and when: a bounded clean-up that never stops the daemon for long."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, select
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.schema import Column, Table
+
+from tmcwatch.store import outbox
+from tmcwatch.store.moments import stored
+from tmcwatch.store.schema import alerts, executions, members, transitions
+
+MOST_AT_ONCE = 1_000
+"""Rows of each table in one transaction."""
+
+
+def forget(connection: Connection, before: datetime, *, told: int) -> int:
+    """Delete what ended before `before`, a thousand rows of each table at most.
+
+    Open executions and alerts stay, and so do transitions beyond the cursor `told` and whatever
+    is still owed. Answers with how many rows went.
+    """
+    limit = stored(before)
+    return (
+        _forget(
+            connection,
+            executions,
+            [executions.c.account, executions.c.kind, executions.c.id],
+            ~executions.c.open
+            & (executions.c.triggered_at < limit)
+            & (executions.c.seen_at < limit),
+        )
+        + _forget(
+            connection,
+            transitions,
+            [transitions.c.sequence],
+            (transitions.c.seen_at < limit) & (transitions.c.sequence <= told),
+        )
+        + _forget(
+            connection,
+            alerts,
+            [alerts.c.id],
+            (alerts.c.ends_at < limit)
+            & (alerts.c.changed_at < limit)
+            & alerts.c.id.not_in(select(members.c.alert)),
+        )
+        + outbox.forget(connection, before, MOST_AT_ONCE)
+    )
+
+
+def _forget(
+    connection: Connection,
+    table: Table,
+    key: list[Column[object]],
+    condition: ColumnElement[bool],
+) -> int:
+    found = connection.execute(select(*key).where(condition).limit(MOST_AT_ONCE)).all()
+    for values in found:
+        same = [column == value for column, value in zip(key, values, strict=True)]
+        connection.execute(delete(table).where(*same))
+    return len(found)

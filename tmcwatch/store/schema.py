@@ -1,0 +1,218 @@
+"""The tables. Times are microseconds since 1970 in UTC, which every database stores alike."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    true,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite counts up by itself only in a column that is exactly INTEGER.
+_Sequence = BigInteger().with_variant(Integer, "sqlite")
+
+capture = Table(
+    "capture",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("watched_from", BigInteger, nullable=False),  # TMC's time of the first look
+    Column("watermark", BigInteger, nullable=False),  # everything before is certified as read
+    Column("head_at", BigInteger, nullable=False),  # our time of the last look that succeeded
+    Column("history_from", BigInteger),  # history is still to be read from here
+    Column("history_to", BigInteger),  # up to here; both null once it is read
+)
+
+subjects = Table(
+    "subjects",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("workspace_id", String),
+    Column("workspace", Text, nullable=False),
+    Column("environment_id", String),
+    Column("environment", Text, nullable=False),
+    Column("listed", Boolean, nullable=False),  # still in TMC's list of names
+    Column("last_success_at", BigInteger),
+    Column("last_completion_at", BigInteger),
+    Column("last_phase", String),
+    Column("failing_since", BigInteger),
+    Column("consecutive_failures", Integer, nullable=False, default=0),
+    Column("succeeded", BigInteger, nullable=False, default=0),  # counters; never go down
+    Column("failed", BigInteger, nullable=False, default=0),
+    Column("other", BigInteger, nullable=False, default=0),
+)
+
+executions = Table(
+    "executions",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("subject", String),
+    Column("phase", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("trigger", String, nullable=False),
+    Column("triggered_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger),
+    Column("ended_at", BigInteger),
+    Column("reason", String),
+    Column("error", Text),
+    Column("engine", String),
+    Column("plan", String),
+    Column("workspace", String),
+    Column("rows_processed", BigInteger),
+    Column("rows_rejected", BigInteger),
+    Column("breakage", Text),  # JSON
+    Column("detailed", Boolean, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("first_seen_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+    Index("ix_executions_triggered", "account", "kind", "triggered_at"),
+    Index("ix_executions_subject", "account", "kind", "subject", "ended_at"),
+)
+Index(
+    "ix_executions_open",
+    executions.c.account,
+    executions.c.kind,
+    # As queries write it: SQLite takes a partial index only for the very same expression.
+    sqlite_where=executions.c.open == true(),
+    postgresql_where=executions.c.open == true(),
+)
+
+transitions = Table(
+    "transitions",
+    metadata,
+    Column("sequence", _Sequence, primary_key=True, autoincrement=True),
+    Column("account", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("execution", String, nullable=False),
+    Column("subject", String),
+    Column("phase", String, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+    Column("trigger", String, nullable=False),
+    Column("reason", String),
+    Column("error", Text),
+    Column("breakage", Text),  # JSON
+    Column("corrects", String),
+    Column("quiet", Boolean, nullable=False),
+    Column("backfilled", Boolean, nullable=False),
+    Index("ix_transitions_seen_at", "seen_at"),
+    sqlite_autoincrement=True,
+)
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("metric", String, primary_key=True),
+    Column("account", String, primary_key=True),
+    Column("environment", String, primary_key=True),
+    Column("workspace", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("label", String, primary_key=True),  # result, reason or upper bound of a bucket
+    Column("value", Float, nullable=False),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("sequence", _Sequence, primary_key=True, autoincrement=True),
+    Column("account", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("execution", String),
+    Column("problem", Text, nullable=False),
+    Column("row", Text, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("rule", String, nullable=False),
+    Column("severity", String, nullable=False),
+    Column("account", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("labels", Text, nullable=False),  # JSON
+    Column("annotations", Text, nullable=False),  # JSON
+    Column("starts_at", BigInteger, nullable=False),
+    Column("ends_at", BigInteger),
+    Column("end_reason", String),
+    Column("count", Integer, nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+)
+Index(
+    "ix_alerts_open",
+    alerts.c.account,
+    alerts.c.kind,
+    alerts.c.subject,
+    sqlite_where=alerts.c.ends_at.is_(None),
+    postgresql_where=alerts.c.ends_at.is_(None),
+)
+
+groups = Table(
+    "groups",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("receiver", String, nullable=False),
+    Column("labels", Text, nullable=False),  # JSON
+    Column("number", Integer, nullable=False),  # of the last message
+    Column("flush_at", BigInteger, index=True),  # null: nothing to tell
+    Column("flushed_at", BigInteger),
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column("group_key", String, primary_key=True),
+    Column("alert", String, primary_key=True),
+    Column("told", String),  # null, firing or resolved
+    Column("told_at", BigInteger),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("receiver", String, nullable=False),
+    Column("target", String, nullable=False),  # one way of telling: `oncall/webhook`
+    Column("group_key", String, nullable=False),
+    Column("number", Integer, nullable=False),  # order inside a group
+    Column("state", String, nullable=False),  # pending, sending, delivered, dead
+    Column("facts", Text, nullable=False),  # JSON of domain.message.Message
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("receipt", Text),
+    Column("error", Text),
+    Index("ix_deliveries_target", "target", "state", "due_at"),
+    Index("ix_deliveries_group", "group_key", "target", "number"),
+)

@@ -1,0 +1,170 @@
+"""Tasks and plans in the store: their names, their last runs and their counters."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from tmcwatch.domain.execution import UNKNOWN, AccountName, Kind, Phase, Subject, SubjectId
+from tmcwatch.domain.standing import Standing
+from tmcwatch.store.moments import loaded, stored
+from tmcwatch.store.schema import subjects
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failing:
+    """How an account stands when it is first looked at."""
+
+    tasks: int
+    plans: int
+    failing: int
+    oldest: datetime | None
+
+
+def unnamed(subject: SubjectId, kind: Kind, workspace: str | None = None) -> Subject:
+    """Answer with a stand-in for a task or plan that TMC has not named yet."""
+    return Subject(
+        kind=kind,
+        id=subject,
+        name=subject,
+        workspace_id=workspace,
+        workspace=UNKNOWN,
+        environment_id=None,
+        environment=UNKNOWN,
+    )
+
+
+def save_names(
+    connection: Connection, account: AccountName, named: Iterable[Subject], *, complete: bool
+) -> None:
+    """Write names; a `complete` list also tells which tasks and plans TMC no longer has."""
+    rows = [_names(account, subject) for subject in named]
+    if complete:
+        gone = update(subjects).where(subjects.c.account == account)
+        connection.execute(gone.values(listed=False))
+    if not rows:
+        return
+    statement = insert(subjects)
+    columns = ("name", "workspace_id", "workspace", "environment_id", "environment", "listed")
+    replaced = {name: statement.excluded[name] for name in columns}
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["account", "kind", "id"], set_=replaced),
+        rows,
+    )
+
+
+def load_subjects(
+    connection: Connection, account: AccountName, kind: Kind, ids: Iterable[SubjectId]
+) -> dict[SubjectId, tuple[Subject, Standing]]:
+    """Answer with the tasks or plans of `ids` that have a row."""
+    wanted = sorted(set(ids))
+    found: dict[SubjectId, tuple[Subject, Standing]] = {}
+    for begin in range(0, len(wanted), 500):
+        query = select(subjects).where(
+            subjects.c.account == account,
+            subjects.c.kind == kind.value,
+            subjects.c.id.in_(wanted[begin : begin + 500]),
+        )
+        for values in connection.execute(query):
+            subject = Subject(
+                kind=kind,
+                id=values.id,
+                name=values.name,
+                workspace_id=values.workspace_id,
+                workspace=values.workspace,
+                environment_id=values.environment_id,
+                environment=values.environment,
+            )
+            standing = Standing(
+                last_success_at=loaded(values.last_success_at),
+                last_completion_at=loaded(values.last_completion_at),
+                last_phase=None if values.last_phase is None else Phase(values.last_phase),
+                failing_since=loaded(values.failing_since),
+                consecutive_failures=values.consecutive_failures,
+                succeeded=values.succeeded,
+                failed=values.failed,
+                other=values.other,
+            )
+            found[subject.id] = (subject, standing)
+    return found
+
+
+def name_of(
+    connection: Connection, account: AccountName, kind: Kind, subject: SubjectId | None
+) -> str:
+    """Answer with the name of a task or plan, its id where it has none."""
+    found = load_subjects(connection, account, kind, [subject]) if subject else {}
+    return next((named.name for named, _ in found.values()), subject or "")
+
+
+def save_standings(
+    connection: Connection,
+    account: AccountName,
+    standings: Mapping[Subject, Standing],
+) -> None:
+    """Write how tasks and plans stand; one that has no row yet gets one."""
+    rows = [_names(account, subject) | _standing(s) for subject, s in standings.items()]
+    if not rows:
+        return
+    statement = insert(subjects)
+    replaced = {name: statement.excluded[name] for name in _standing(Standing())}
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["account", "kind", "id"], set_=replaced),
+        rows,
+    )
+
+
+def unknown_subjects(
+    connection: Connection, account: AccountName, kind: Kind, ids: Iterable[SubjectId]
+) -> frozenset[SubjectId]:
+    """Answer with which of `ids` have no name."""
+    known = load_subjects(connection, account, kind, ids)
+    named = {id_ for id_, (subject, _) in known.items() if subject.environment != UNKNOWN}
+    return frozenset(ids) - named
+
+
+def failing(connection: Connection, account: AccountName) -> Failing:
+    """Answer with how many tasks and plans of an account there are, and how many are failing."""
+    here = subjects.c.account == account
+    query = select(subjects.c.kind, func.count()).where(here).group_by(subjects.c.kind)
+    counts: dict[str, int] = {row[0]: row[1] for row in connection.execute(query)}
+    count, oldest = connection.execute(
+        select(func.count(), func.min(subjects.c.failing_since)).where(
+            here, subjects.c.consecutive_failures > 0
+        )
+    ).one()
+    return Failing(
+        tasks=counts.get(Kind.TASK.value, 0),
+        plans=counts.get(Kind.PLAN.value, 0),
+        failing=count,
+        oldest=loaded(oldest),
+    )
+
+
+def _names(account: AccountName, subject: Subject) -> dict[str, object]:
+    return {
+        "account": account,
+        "kind": subject.kind.value,
+        "id": subject.id,
+        "name": subject.name,
+        "workspace_id": subject.workspace_id,
+        "workspace": subject.workspace,
+        "environment_id": subject.environment_id,
+        "environment": subject.environment,
+        "listed": True,
+    }
+
+
+def _standing(standing: Standing) -> dict[str, object]:
+    return {
+        "last_success_at": stored(standing.last_success_at),
+        "last_completion_at": stored(standing.last_completion_at),
+        "last_phase": standing.last_phase.value if standing.last_phase else None,
+        "failing_since": stored(standing.failing_since),
+        "consecutive_failures": standing.consecutive_failures,
+        "succeeded": standing.succeeded,
+        "failed": standing.failed,
+        "other": standing.other,
+    }

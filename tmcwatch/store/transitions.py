@@ -1,0 +1,99 @@
+"""The transition log: what tracking found, read by alerting behind its own cursor."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.dialects.sqlite import insert
+
+from tmcwatch.domain.execution import AccountName, Kind, Phase, Transition, Trigger
+from tmcwatch.store.executions import breakage_from, breakage_text
+from tmcwatch.store.moments import loaded, stored
+from tmcwatch.store.schema import cursors, transitions
+
+
+def append_transitions(connection: Connection, found: Sequence[Transition]) -> None:
+    """Add transitions to the log; their order there is the order they are told in."""
+    if found:
+        connection.execute(transitions.insert(), [_values(transition) for transition in found])
+
+
+def transitions_after(
+    connection: Connection, sequence: int, *, most: int
+) -> tuple[tuple[int, Transition], ...]:
+    """Answer with the next transitions of the log and their places in it, oldest first."""
+    query = (
+        select(transitions)
+        .where(transitions.c.sequence > sequence)
+        .order_by(transitions.c.sequence)
+        .limit(most)
+    )
+    return tuple((values.sequence, _transition(values)) for values in connection.execute(query))
+
+
+def newest_transitions(connection: Connection, most: int) -> tuple[Transition, ...]:
+    """Answer with the transitions found last, newest first."""
+    query = select(transitions).order_by(transitions.c.sequence.desc()).limit(most)
+    return tuple(_transition(values) for values in connection.execute(query))
+
+
+def last_sequence(connection: Connection) -> int:
+    """Answer with the place of the newest transition, 0 for an empty log."""
+    return connection.execute(select(func.max(transitions.c.sequence))).scalar() or 0
+
+
+def cursor(connection: Connection, name: str) -> int:
+    """Answer with a cursor's place, 0 before it was ever saved."""
+    query = select(cursors.c.sequence).where(cursors.c.name == name)
+    return connection.execute(query).scalar() or 0
+
+
+def save_cursor(connection: Connection, name: str, sequence: int) -> None:
+    statement = insert(cursors).values(name=name, sequence=sequence)
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["name"], set_={"sequence": sequence})
+    )
+
+
+def names_cursor(account: AccountName) -> str:
+    """Answer with the cursor that says whether an account's names were ever read whole."""
+    return f"names:{account}"
+
+
+def _transition(values: Any) -> Transition:  # noqa: ANN401 - a row
+    return Transition(
+        account=values.account,
+        kind=Kind(values.kind),
+        execution=values.execution,
+        subject=values.subject,
+        phase=Phase(values.phase),
+        at=loaded(values.at),
+        seen_at=loaded(values.seen_at),
+        trigger=Trigger(values.trigger),
+        reason=values.reason,
+        error=values.error,
+        breakage=breakage_from(values.breakage),
+        corrects=None if values.corrects is None else Phase(values.corrects),
+        quiet=values.quiet,
+        backfilled=values.backfilled,
+    )
+
+
+def _values(transition: Transition) -> dict[str, object]:
+    corrects = transition.corrects
+    return {
+        "account": transition.account,
+        "kind": transition.kind.value,
+        "execution": transition.execution,
+        "subject": transition.subject,
+        "phase": transition.phase.value,
+        "at": stored(transition.at),
+        "seen_at": stored(transition.seen_at),
+        "trigger": transition.trigger.value,
+        "reason": transition.reason,
+        "error": transition.error,
+        "breakage": breakage_text(transition.breakage),
+        "corrects": None if corrects is None else corrects.value,
+        "quiet": transition.quiet,
+        "backfilled": transition.backfilled,
+    }

@@ -1,0 +1,123 @@
+"""Health: whether the daemon lives, can be asked, and sees everything in time."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from tmcwatch.domain.execution import AccountName, Kind
+from tmcwatch.domain.snapshot import ListState
+
+Watched = tuple[AccountName, Kind]
+
+
+class Verdict(NamedTuple):
+    ok: bool
+    reasons: tuple[str, ...] = ()
+    """Why not, one line each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    ok: bool
+    at: datetime
+    text: str
+
+
+class Health:
+    """What the parts of the daemon say of themselves, judged when someone asks."""
+
+    def __init__(self) -> None:
+        self._started = False
+        self._store_problem: str | None = "not open yet"
+        self._config_problem: str | None = None
+        self._watched: frozenset[Watched] = frozenset()
+        self._looks: dict[Watched, _Look] = {}
+
+    def started(self) -> None:
+        """Take note that all parts run."""
+        self._started = True
+
+    def store_works(self) -> None:
+        self._store_problem = None
+
+    def store_fails(self, text: str) -> None:
+        self._store_problem = text
+
+    def config_is_good(self) -> None:
+        self._config_problem = None
+
+    def config_is_bad(self, text: str) -> None:
+        self._config_problem = text
+
+    def watch(self, lists: Collection[Watched]) -> None:
+        """Judge these lists from now on, and no other."""
+        self._watched = frozenset(lists)
+        self._looks = {key: look for key, look in self._looks.items() if key in self._watched}
+
+    def looked(self, account: AccountName, kind: Kind, *, at: datetime) -> None:
+        self._looks[account, kind] = _Look(ok=True, at=at, text="")
+
+    def look_failed(self, account: AccountName, kind: Kind, *, at: datetime, text: str) -> None:
+        self._looks[account, kind] = _Look(ok=False, at=at, text=text)
+
+    def healthy(self) -> Verdict:
+        """Say that the loop turns, which it proves by asking here."""
+        return Verdict(ok=True)
+
+    def ready(self) -> Verdict:
+        """Say whether it may be asked. Freshness is no part of it: TMC may be down for long."""
+        return _verdict(self._not_ready())
+
+    def fresh(
+        self, now: datetime, lists: Sequence[ListState], *, young_enough: timedelta
+    ) -> Verdict:
+        """Say whether every watched list is read, and proven to be complete, up to lately.
+
+        `lists` are as committed; `young_enough` is how old head and watermark may be.
+        """
+        return _verdict(self._not_fresh(now, lists, young_enough))
+
+    def _not_ready(self) -> Iterator[str]:
+        if not self._started:
+            yield "starting"
+        if self._store_problem is not None:
+            yield f"store: {self._store_problem}"
+        if self._config_problem is not None:
+            yield f"config: {self._config_problem}"
+        for account, kind in sorted(self._watched - self._looks.keys()):
+            yield f"account {account}: no look at its {kind.value}s yet"
+
+    def _not_fresh(
+        self, now: datetime, lists: Sequence[ListState], young_enough: timedelta
+    ) -> Iterator[str]:
+        if self._store_problem is not None:
+            yield f"store: {self._store_problem}"
+        read = {(one.account, one.kind): one for one in lists}
+        for account, kind in sorted(self._watched):
+            stale = _stale(now, read.get((account, kind)), young_enough)
+            if stale is not None:
+                why = self._why(account, kind)
+                yield f"account {account}: {kind.value}s: {stale}{why}"
+
+    def _why(self, account: AccountName, kind: Kind) -> str:
+        look = self._looks.get((account, kind))
+        if look is None or look.ok:
+            return ""
+        return f": last look failed at {look.at:%Y-%m-%d %H:%M:%SZ}: {look.text}"
+
+
+def _stale(now: datetime, one: ListState | None, young_enough: timedelta) -> str | None:
+    if one is None:
+        return "never read"
+    for name, moment in (("head", one.head_at), ("watermark", one.watermark)):
+        age = now - moment
+        if age > young_enough:
+            old, limit = age.total_seconds(), young_enough.total_seconds()
+            return f"{name} is {old:.0f} s old, the limit is {limit:.0f} s"
+    return None
+
+
+def _verdict(problems: Iterator[str]) -> Verdict:
+    reasons = tuple(problems)
+    return Verdict(ok=not reasons, reasons=reasons)

@@ -1,0 +1,172 @@
+"""Metrics: what this process counts, joined at each scrape by what is known."""
+
+import platform
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.metrics_core import Metric
+from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.registry import Collector
+
+from tmcwatch.domain.snapshot import Snapshot
+from tmcwatch.telemetry.families import PREFIX, PROCESS, Type
+from tmcwatch.telemetry.state import Known, metrics_of
+
+SERIES_BUDGET = 50_000
+
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+_LEVELS = ("debug", "info", "warning", "error", "critical")
+
+
+class Metrics:
+    """Counts on the loop, renders on any thread."""
+
+    def __init__(self, *, version: str, series_budget: int = SERIES_BUDGET) -> None:
+        # A process-wide switch of the library; those lines would double the answer.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._series_budget = series_budget
+        self._known = Known()
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        PlatformCollector(registry=self._registry)
+        GCCollector(registry=self._registry)
+        self._counters: dict[str, Counter] = {}
+        self._gauges: dict[str, Gauge] = {}
+        self._histograms: dict[str, Histogram] = {}
+        self._register()
+        self._gauges["build_info"].labels(version, platform.python_version()).set(1)
+        for level in _LEVELS:
+            self._counters["log_messages_total"].labels(level)
+
+    def _register(self) -> None:
+        for family in PROCESS:
+            name = family.name.removeprefix(PREFIX)
+            about = (family.name, family.help, family.labels)
+            match family.type:
+                case Type.COUNTER:
+                    self._counters[name] = Counter(*about, registry=self._registry)
+                case Type.HISTOGRAM:
+                    self._histograms[name] = Histogram(
+                        *about, registry=self._registry, buckets=family.buckets
+                    )
+                case Type.GAUGE | Type.INFO:
+                    self._gauges[name] = Gauge(*about, registry=self._registry)
+
+    def expect(
+        self, *, receivers: Collection[str] = (), rules: Collection[tuple[str, str]] = ()
+    ) -> None:
+        """Begin the series of these receivers and rules (with their severities) at 0."""
+        self._known = Known(receivers=tuple(receivers), rules=tuple(rules))
+        for receiver in receivers:
+            self._counters["notifications_total"].labels(receiver)
+            self._histograms["delivery_delay_seconds"].labels(receiver)
+
+    def request(
+        self,
+        *,
+        account: str,
+        family: str,
+        operation: str,
+        code: str,
+        seconds: float,
+        purpose: str,
+        waited: float,
+    ) -> None:
+        self._counters["api_requests_total"].labels(account, family, operation, code).inc()
+        self._histograms["api_request_duration_seconds"].labels(account, family).observe(seconds)
+        self._histograms["api_queue_wait_seconds"].labels(account, purpose).observe(waited)
+
+    def throttled(self, account: str, family: str) -> None:
+        self._counters["api_throttled_total"].labels(account, family).inc()
+
+    def budget(
+        self,
+        account: str,
+        family: str,
+        *,
+        rate: float,
+        ceiling: float,
+        paused_until: datetime | None,
+    ) -> None:
+        """Take note of the budget; `rate` and `ceiling` are requests per second."""
+        self._counters["api_throttled_total"].labels(account, family)
+        self._gauges["api_rate_requests_per_second"].labels(account, family).set(rate)
+        self._gauges["api_ceiling_requests_per_second"].labels(account, family).set(ceiling)
+        until = 0.0 if paused_until is None else paused_until.timestamp()
+        self._gauges["api_throttled_until_timestamp_seconds"].labels(account, family).set(until)
+
+    def reread(self, account: str, kind: str, reason: str) -> None:
+        self._counters["window_rereads_total"].labels(account, kind, reason).inc()
+
+    def bisected(self, account: str, kind: str) -> None:
+        self._counters["window_bisections_total"].labels(account, kind).inc()
+
+    def look(self, account: str, *, ok: bool) -> None:
+        self._gauges["up"].labels(account).set(ok)
+
+    def skew(self, account: str, seconds: float) -> None:
+        self._gauges["clock_skew_seconds"].labels(account).set(seconds)
+
+    def settle_lag(self, account: str, kind: str, seconds: float) -> None:
+        self._gauges["settle_lag_seconds"].labels(account, kind).set(seconds)
+
+    def detected(self, seconds: float) -> None:
+        self._histograms["detection_delay_seconds"].observe(seconds)
+
+    def sent(self, receiver: str, delay_seconds: float) -> None:
+        self._counters["notifications_total"].labels(receiver).inc()
+        self._histograms["delivery_delay_seconds"].labels(receiver).observe(delay_seconds)
+
+    def send_failed(self, receiver: str, reason: str) -> None:
+        self._counters["notification_failures_total"].labels(receiver, reason).inc()
+
+    def restarted(self, loop: str) -> None:
+        self._counters["restarts_total"].labels(loop).inc()
+
+    def reloaded(self, *, ok: bool, at: datetime) -> None:
+        """Take note of a load of the configuration, the first one included."""
+        self._gauges["config_last_reload_successful"].set(ok)
+        if ok:
+            self._gauges["config_last_reload_success_timestamp_seconds"].set(at.timestamp())
+
+    def logged(self, level: str) -> None:
+        self._counters["log_messages_total"].labels(level).inc()
+
+    def render(self, snapshot: Snapshot | None, accept: str | None) -> tuple[bytes, str]:
+        """Answer with the exposition and its content type.
+
+        Without a snapshot, as when the store cannot be read, what the process counts remains.
+        """
+        counted = list(self._registry.collect())
+        room = self._series_budget - sum(len(metric.samples) for metric in counted)
+        known = [] if snapshot is None else metrics_of(snapshot, self._known, room=room)
+        exposition = _Exposition(metrics=(*counted, *known))
+        encode: Callable[..., bytes]
+        if "application/openmetrics-text" in (accept or "").lower():
+            encode, content_type = openmetrics.generate_latest, OPENMETRICS
+        else:
+            encode, content_type = generate_latest, TEXT
+        # All names are plain ones: saying that UTF-8 is allowed only spares looking at each rune.
+        return encode(exposition, escaping=openmetrics.ALLOWUTF8), content_type
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Exposition(Collector):
+    metrics: tuple[Metric, ...]
+
+    def collect(self) -> Iterator[Metric]:
+        return iter(self.metrics)

@@ -1,0 +1,236 @@
+"""Metrics of what is known, made anew from a snapshot at each scrape, so that the gone vanish."""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import accumulate
+from math import isinf
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+)
+from prometheus_client.metrics_core import Metric
+
+from tmcwatch.domain.execution import ENDS, OPEN, Kind
+from tmcwatch.domain.snapshot import ListState, Snapshot, SubjectState
+from tmcwatch.telemetry.families import Family, named
+
+Labels = tuple[str, ...]
+_Stored = defaultdict[str, defaultdict[Labels, dict[str, float]]]
+
+SUM = "sum"
+"""The label under which a stored histogram keeps its sum."""
+
+_WITHOUT_LABEL = ("backfilled_executions_total", "rows_processed_total", "rows_rejected_total")
+_HISTOGRAMS = ("execution_duration_seconds", "execution_start_delay_seconds")
+_RESULTS = sorted(phase.value for phase in ENDS)
+_OPEN_PHASES = sorted(OPEN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What has series before anything happens to it."""
+
+    receivers: Collection[str] = ()
+    rules: Collection[tuple[str, str]] = ()
+    """With their severities."""
+
+
+def metrics_of(snapshot: Snapshot, known: Known, *, room: int) -> list[Metric]:
+    """Answer with the metrics, those of each task or plan only as far as there is room."""
+    stored = _stored(snapshot)
+    always = [
+        *_of_lists(snapshot.lists, stored),
+        *_of_workspaces(snapshot.subjects, stored),
+        *_of_alert_path(snapshot, known),
+    ]
+    room -= sum(len(metric.samples) for metric in always)
+    return [*always, *_within(_of_subjects(snapshot.subjects), room)]
+
+
+def _within(metrics: Iterable[Metric], room: int) -> Iterator[Metric]:
+    """Keep whole metrics while there is room, and say what was left out."""
+    dropped = _gauge("series_dropped")
+    for metric in metrics:
+        size = len(metric.samples)
+        is_kept = size <= room
+        room -= size if is_kept else 0
+        dropped.add_metric([_scraped_name(metric)], 0 if is_kept else size)
+        if is_kept:
+            yield metric
+    yield dropped
+
+
+def _scraped_name(metric: Metric) -> str:
+    return metric.name + {"counter": "_total", "info": "_info"}.get(metric.type, "")
+
+
+def _of_lists(lists: Sequence[ListState], stored: _Stored) -> Iterator[Metric]:
+    watermark = _gauge("watermark_timestamp_seconds")
+    head = _gauge("head_timestamp_seconds")
+    remaining = _gauge("backfill_remaining_seconds")
+    quarantined = _counter("quarantined_rows_total")
+    for one in lists:
+        labels = (one.account, one.kind.value)
+        watermark.add_metric(labels, one.watermark.timestamp())
+        head.add_metric(labels, one.head_at.timestamp())
+        remaining.add_metric(labels, _history_left(one).total_seconds())
+        quarantined.add_metric(labels, _total(stored, "quarantined_rows_total", labels))
+    yield from (watermark, head, remaining, quarantined)
+    yield from _of_open_executions(lists)
+    unrecognised = _counter("unrecognised_statuses_total")
+    for (account, _, _, kind), by_status in stored["unrecognised_statuses_total"].items():
+        for status, value in by_status.items():
+            unrecognised.add_metric((account, kind, status), value)
+    yield unrecognised
+
+
+def _history_left(one: ListState) -> timedelta:
+    if one.history_from is None or one.history_to is None:
+        return timedelta()
+    return one.history_to - one.history_from
+
+
+def _of_open_executions(lists: Sequence[ListState]) -> Iterator[Metric]:
+    number = _gauge("executions_open")
+    oldest = _gauge("oldest_open_start_timestamp_seconds")
+    for one in lists:
+        for phase in _OPEN_PHASES:
+            labels = (one.account, one.kind.value, phase.value)
+            number.add_metric(labels, one.open.get(phase, 0))
+            if phase in one.oldest_open:
+                oldest.add_metric(labels, one.oldest_open[phase].timestamp())
+    yield from (number, oldest)
+
+
+def _total(stored: _Stored, metric: str, labels: Labels) -> float:
+    account, kind = labels
+    return sum(stored[metric][account, "", "", kind].values())
+
+
+def _stored(snapshot: Snapshot) -> _Stored:
+    """Sort the stored counters by metric, then by workspace, then by their own label."""
+    found: _Stored = defaultdict(lambda: defaultdict(dict))
+    for one in snapshot.counters:
+        workspace = (one.account, _safe(one.environment), _safe(one.workspace), one.kind.value)
+        found[one.metric][workspace][_safe(one.label)] = one.value
+    return found
+
+
+def _of_workspaces(subjects: Sequence[SubjectState], stored: _Stored) -> Iterator[Metric]:
+    executions = _counter("workspace_executions_total")
+    misfires = _counter("misfires_total")
+    workspaces = _workspaces(subjects, stored)
+    for workspace in workspaces:
+        results = dict.fromkeys(_RESULTS, 0.0) | stored["executions_total"][workspace]
+        for result, value in results.items():
+            executions.add_metric((*workspace, result), value)
+        for reason, value in stored["misfires_total"][workspace].items():
+            misfires.add_metric((*workspace, reason), value)
+    yield from (executions, misfires)
+    for name in _WITHOUT_LABEL:
+        counter = _counter(name)
+        for workspace in workspaces:
+            counter.add_metric(workspace, sum(stored[name][workspace].values()))
+        yield counter
+    for name in _HISTOGRAMS:
+        yield _histogram(named(name), {each: stored[name][each] for each in workspaces})
+
+
+def _workspaces(subjects: Sequence[SubjectState], stored: _Stored) -> Sequence[Labels]:
+    found = {_labels(one)[:-1] for one in subjects}
+    for metric in ("executions_total", "misfires_total", *_WITHOUT_LABEL, *_HISTOGRAMS):
+        found.update(stored[metric])
+    return sorted(found)
+
+
+def _histogram(family: Family, by_workspace: Mapping[Labels, Mapping[str, float]]) -> Metric:
+    metric = HistogramMetricFamily(_stem(family), family.help, labels=family.labels)
+    bounds = [_bound(each) for each in (*family.buckets, float("inf"))]
+    for workspace, stored in by_workspace.items():
+        counts = [0.0] * len(bounds)
+        for label, value in stored.items():
+            if label != SUM:
+                # A bound that another version used counts where it fits today.
+                counts[bisect_left(family.buckets, float(label))] += value
+        buckets = list(zip(bounds, accumulate(counts), strict=True))
+        metric.add_metric(workspace, buckets, stored.get(SUM, 0.0))
+    return metric
+
+
+def _bound(number: float) -> str:
+    return "+Inf" if isinf(number) else str(number)
+
+
+def _of_alert_path(snapshot: Snapshot, known: Known) -> Iterator[Metric]:
+    firing = _gauge("alerts_firing")
+    for labels, number in (dict.fromkeys(known.rules, 0) | dict(snapshot.alerts_firing)).items():
+        firing.add_metric(labels, number)
+    pending = _gauge("outbox_pending")
+    oldest = _gauge("outbox_oldest_timestamp_seconds")
+    dead = _gauge("dead_letters")
+    for one in snapshot.outbox:
+        pending.add_metric([one.receiver], one.pending)
+        dead.add_metric([one.receiver], one.dead)
+        if one.oldest_at is not None:
+            oldest.add_metric([one.receiver], one.oldest_at.timestamp())
+    for receiver in sorted(set(known.receivers) - {one.receiver for one in snapshot.outbox}):
+        pending.add_metric([receiver], 0)
+        dead.add_metric([receiver], 0)
+    yield from (firing, pending, oldest, dead)
+
+
+def _of_subjects(subjects: Sequence[SubjectState]) -> Iterator[Metric]:
+    """Answer with the metrics of each task and plan, the most needed first."""
+    labelled = [(one, _labels(one)) for one in subjects]
+    executions = _counter("executions_total")
+    completion = _gauge("last_completion_timestamp_seconds")
+    success = _gauge("last_success_timestamp_seconds")
+    failures = _gauge("consecutive_failures")
+    for one, labels in labelled:
+        executions.add_metric((*labels, "succeeded"), one.succeeded)
+        executions.add_metric((*labels, "failed"), one.failed)
+        executions.add_metric((*labels, "other"), one.other)
+        failures.add_metric(labels, one.consecutive_failures)
+        if one.last_completion_at is not None:
+            completion.add_metric(labels, one.last_completion_at.timestamp())
+        if one.last_success_at is not None:
+            success.add_metric(labels, one.last_success_at.timestamp())
+    yield from (executions, completion, success, failures)
+    for kind in Kind:
+        family = named(f"{kind.value}_info")
+        info = InfoMetricFamily(_stem(family), family.help, labels=family.labels[:-1])
+        for one, labels in labelled:
+            if one.subject.kind is kind:
+                info.add_metric(labels, {"name": _safe(one.subject.name)})
+        yield info
+
+
+def _labels(one: SubjectState) -> Labels:
+    subject = one.subject
+    environment, workspace = _safe(subject.environment), _safe(subject.workspace)
+    return (one.account, environment, workspace, subject.kind.value, _safe(subject.id))
+
+
+def _safe(text: str) -> str:
+    # A lone half of a surrogate pair in one name must not cost the whole answer.
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _stem(family: Family) -> str:
+    return family.name.removesuffix("_total").removesuffix("_info")
+
+
+def _gauge(name: str) -> GaugeMetricFamily:
+    family = named(name)
+    return GaugeMetricFamily(family.name, family.help, labels=family.labels)
+
+
+def _counter(name: str) -> CounterMetricFamily:
+    family = named(name)
+    return CounterMetricFamily(_stem(family), family.help, labels=family.labels)

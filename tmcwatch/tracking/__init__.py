@@ -1,0 +1,1 @@
+"""What changed (service): what observations do to what we believe."""

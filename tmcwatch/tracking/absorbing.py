@@ -1,0 +1,128 @@
+"""Absorbing a look: its rows, transitions, counters and watermark in one transaction."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import structlog
+
+from tmcwatch.domain.execution import (
+    ENDS,
+    BadRow,
+    Execution,
+    ExecutionId,
+    Transition,
+)
+from tmcwatch.domain.lifecycle import advance
+from tmcwatch.domain.observation import Looked, NamesRead
+from tmcwatch.store.capture import advance_capture, watched_since
+from tmcwatch.store.counters import Counted, add_to_counters
+from tmcwatch.store.engine import Connection
+from tmcwatch.store.executions import load_executions, save_executions
+from tmcwatch.store.quarantine import quarantine_rows
+from tmcwatch.store.subjects import save_names
+from tmcwatch.store.transitions import append_transitions, names_cursor, save_cursor
+from tmcwatch.tracking.counting import count
+
+log = structlog.get_logger()
+
+ROWS_AT_ONCE = 1_000
+"""Rows in one transaction: others get their turn in between."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absorbed:
+    """What a look changed."""
+
+    transitions: tuple[Transition, ...]
+    quarantined: int
+
+
+def absorb(connection: Connection, looked: Looked) -> Absorbed:
+    """Write what a look found: rows, transitions, counters and watermark together."""
+    account, kind = looked.account, looked.kind
+    known = load_executions(connection, account, kind, (row.id for row in looked.rows))
+    believed = dict(known)
+    found, poisoned = _advance_all(looked, believed)
+    watched_from = looked.watched_from or watched_since(connection, account, kind)
+    transitions = tuple(
+        sorted((_history(step, watched_from) for step in found), key=lambda step: step.at)
+    )
+    changed = [one for id_, one in believed.items() if known.get(id_) is not one]
+    save_executions(connection, changed)
+    append_transitions(connection, transitions)
+    count(connection, looked, transitions, believed)
+    bad = looked.bad + poisoned
+    quarantine_rows(connection, account, bad, looked.at)
+    add_to_counters(
+        connection,
+        Counter({Counted(metric="quarantined_rows_total", account=account, kind=kind): len(bad)}),
+    )
+    advance_capture(connection, looked)
+    return Absorbed(transitions=transitions, quarantined=len(bad))
+
+
+def portions(looked: Looked) -> Iterator[Looked]:
+    """Cut a look into transactions of a thousand rows; the last one moves the watermark."""
+    rows = looked.rows
+    while len(rows) > ROWS_AT_ONCE:
+        yield replace(
+            looked,
+            rows=rows[:ROWS_AT_ONCE],
+            bad=(),
+            watermark=None,
+            head=False,
+            history_read=False,
+        )
+        rows = rows[ROWS_AT_ONCE:]
+    yield replace(looked, rows=rows)
+
+
+def absorb_names(connection: Connection, names: NamesRead) -> None:
+    """Write names; a complete list is remembered as such."""
+    save_names(connection, names.account, names.subjects, complete=names.complete)
+    add_to_counters(connection, Counter(dict.fromkeys(_zeros(names), 0)))
+    if names.complete:
+        save_cursor(connection, names_cursor(names.account), 1)
+
+
+def _zeros(names: NamesRead) -> Iterator[Counted]:
+    """Give the counters that exist from the first look: a series born at 1 hides its increase."""
+    places = {(one.environment, one.workspace, one.kind) for one in names.subjects}
+    for environment, workspace, kind in places:
+        for phase in ENDS:
+            yield Counted(
+                metric="executions_total",
+                account=names.account,
+                kind=kind,
+                environment=environment,
+                workspace=workspace,
+                label=phase.value,
+            )
+
+
+def _advance_all(
+    looked: Looked, believed: dict[ExecutionId, Execution]
+) -> tuple[list[Transition], tuple[BadRow, ...]]:
+    """Advance `believed` by every row; a row that breaks a rule is put aside, never a crash."""
+    transitions: list[Transition] = []
+    poisoned: list[BadRow] = []
+    for row in looked.rows:
+        try:
+            execution, steps = advance(
+                looked.account, believed.get(row.id), row, seen_at=looked.at
+            )
+        except Exception as error:
+            log.exception("row_poisoned", account=looked.account, execution=row.id)
+            poisoned.append(BadRow(kind=row.kind, id=row.id, problem=str(error), text=repr(row)))
+            continue
+        believed[row.id] = execution
+        transitions.extend(steps)
+    return transitions, tuple(poisoned)
+
+
+def _history(transition: Transition, watched_from: datetime | None) -> Transition:
+    if watched_from is not None and transition.at < watched_from:
+        return replace(transition, quiet=True)
+    return transition
