@@ -3,9 +3,10 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from textwrap import dedent
-from typing import Any
+from typing import Any, TypeVar, TypeVarTuple
 
 import certifi
 import httpx
@@ -17,6 +18,9 @@ from tmcwatch import notifiers
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity
 from tmcwatch.domain.message import Message, Words
 from tmcwatch.notifiers import KINDS, NotifierError, Outside, build, check, options_of, targets
+
+Arguments = TypeVarTuple("Arguments")
+Result = TypeVar("Result")
 
 TEN = datetime(2026, 11, 20, 10, tzinfo=UTC)
 SECRET = "hunter2secret"
@@ -57,7 +61,7 @@ def message(*alerts: Alert) -> Message:
     )
 
 
-async def inline(work: Any, /, *args: Any) -> Any:
+async def inline(work: Callable[[*Arguments], Result], /, *args: *Arguments) -> Result:
     return work(*args)
 
 
@@ -265,6 +269,12 @@ def test_wrong_options_of_a_webhook_are_refused(options):
         options_of("webhook").model_validate(options)
 
 
+def test_a_timeout_of_a_webhook_is_written_as_a_duration():
+    for written in ("2.5s", "2500ms", timedelta(seconds=2.5)):
+        options = options_of("webhook").model_validate({"url": URL, "timeout": written})
+        assert options.model_dump()["timeout"] == timedelta(seconds=2.5)
+
+
 def test_options_of_a_webhook_show_no_secret():
     options = options_of("webhook").model_validate(
         {"url": URL, "headers": {"Authorization": SECRET}, "timeout": "500ms"}
@@ -308,12 +318,14 @@ async def test_the_log_tells_one_line_per_alert():
 def test_every_kind_has_its_parts():
     for kind in KINDS:
         assert issubclass(options_of(kind), BaseModel)
+        assert options_of(kind).__doc__
         assert notifiers.is_idempotent(kind) is (kind == "webhook")
 
 
 def test_each_apprise_url_is_a_target_of_its_own():
     options = options_of("apprise").model_validate(["json://a", "json://b"])
     assert [name for name, _ in targets("apprise", options)] == ["apprise-0", "apprise-1"]
+    assert check("log", options_of("log")()) == []
     assert targets("log", options_of("log")()) == (("log", options_of("log")()),)
 
 

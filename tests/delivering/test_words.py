@@ -85,7 +85,6 @@ def test_one_alert_is_told_with_everything_that_is_known():
         "  since 10:02 CET · warning · 3 runs",
         "  what: task load_customers failed: DISK_FULL",
         "  step: 2 Load",
-        "  reason: DISK_FULL",
         "  error: java.io.IOException: no space left",
         "  about: account acme · team data · scheduled",
         f"  open in TMC: {LINK}",
@@ -98,6 +97,10 @@ def test_one_alert_is_told_with_everything_that_is_known():
 def test_a_summary_that_says_only_what_the_headline_says_is_left_out():
     told = words(alert(annotations={"summary": "task load_customers failed"}))
     assert "what:" not in told.text
+
+
+def test_a_reason_that_no_summary_says_is_a_fact_of_its_own():
+    assert "  reason: DISK_FULL\n" in words(alert(reason="DISK_FULL")).text
 
 
 def test_opened_and_over_is_said_in_one_line():
@@ -115,6 +118,12 @@ def test_only_a_recovery_is_told_as_one(reason):
 def test_a_plan_is_named_as_one():
     told = words(alert("nightly", rule="plan_failed", kind="plan"))
     assert told.title == "FAILED: plan nightly (PROD / finance)"
+
+
+def test_another_rule_is_named_by_its_own_word():
+    assert words(alert(rule="deploy_failed")).title.startswith("DEPLOY FAILED: load_customers")
+    told = words(alert(rule="misfired", end=EndReason.RECOVERED))
+    assert "misfired 10:02, recovered 10:09" in told.text
 
 
 def test_several_alerts_are_counted_in_the_title():

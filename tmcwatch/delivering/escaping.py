@@ -12,7 +12,8 @@ _HARMFUL = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e007f\ud800-\udfff]"
 )
-_CALLS = re.compile(r"(?i)[@\uff20](?=(everyone|here|channel|all)\b)")
+# Words and marks by which chats call people: `@here`, `<!channel>`, `<@U024BE7LH>`.
+_CALLS = re.compile(r"(?i)[@\uff20](?=(?:everyone|here|channel|all)\b)|<(?=[!@#])")
 _MARKUP = re.compile(r"([\\`*_\[\]()#|~!{}$])")
 _LINE_START = re.compile(r"^(\d*)([-+=.)])")
 _UNSAFE_IN_ADDRESS = re.compile(r"[^A-Za-z0-9\-._~:/?#@&=+,;%$]")
@@ -25,9 +26,9 @@ class Address(str):
 
 
 def plain(text: str) -> str:
-    """Answer with one line without controls, which cannot call a whole channel."""
+    """Answer with one line without controls, which cannot call people in a chat."""
     line = _HARMFUL.sub("\N{REPLACEMENT CHARACTER}", _SPACES.sub(" ", text)).strip()
-    return _CALLS.sub("@\N{WORD JOINER}", line)
+    return _CALLS.sub("\\g<0>\N{WORD JOINER}", line)
 
 
 def markdown(text: str) -> str:

@@ -157,11 +157,14 @@ def _time(moment: datetime, day: datetime) -> str:
 
 def _facts(alert: Alert) -> Iterator[Fact]:
     labels, annotations = alert.labels, alert.annotations
+    summary = _summary(alert)
+    known = [annotations.get("step"), annotations.get("reason") or labels.get("reason")]
+    step, reason = ("" if text and text in summary else text for text in known)
     texts = {
-        "what": _summary(alert),
+        "what": summary,
         "more": annotations.get("description"),
-        "step": annotations.get("step"),
-        "reason": annotations.get("reason") or labels.get("reason"),
+        "step": step,
+        "reason": reason,
         "error": annotations.get("error"),
         "error handler": annotations.get("error_handler"),
         "usual": annotations.get("usual"),

@@ -88,6 +88,8 @@ def _compiled(url: str) -> tuple[Any, str]:
         interpret_emojis=False,
         secure_logging=True,
     )
+    # Where Slack is made to read our plain text as Markdown, `<!channel>` calls everybody.
+    url = re.sub(r"(?i)(?<=[?&])format=markdown(?=&|$)", "format=text", url)
     service = apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
     if service is None:
         raise ValueError("no service has a URL like this")

@@ -1,0 +1,77 @@
+"""TMC misbehaves for a while: it shows, nothing is missed, and it heals by itself."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import anyio
+import pytest
+
+from tmcwatch.simulator import small
+
+FAULTS = {
+    "throttled": ("throttle", {}),
+    "throttled_for_seconds": ("throttle", {"style": "seconds", "retry_after": 30}),
+    "throttled_until": ("throttle", {"style": "date", "retry_after": 30}),
+    "throttled_by_a_gateway": ("throttle", {"style": "html"}),
+    "broken": ("error", {"status": 500}),
+    "behind_a_gateway": ("error", {"status": 502, "body": "html"}),
+    "reset": ("reset", {}),
+    "cut": ("cut", {}),
+    "revoked": ("revoked_token", {}),
+}
+
+
+def quiet():
+    return replace(
+        small(), executions_per_day=0, plan_runs_per_day=0, late_share=0, history=timedelta(0)
+    )
+
+
+def rules(stage):
+    alerts = stage.inbox.alerts
+    return [one["labels"]["rule"] for one in alerts if one["labels"]["rule"] != "watching"]
+
+
+@pytest.mark.parametrize("name", sorted(FAULTS))
+async def test_an_outage_is_shown_missed_by_nothing_and_heals(stage, name):
+    tenant = stage(quiet())
+    fault, options = FAULTS[name]
+    async with tenant.watching() as answers:
+        await anyio.sleep(60)
+        assert (await answers.fresh()).ok
+        tenant.simulator.faults.put(fault, **options)
+        world = tenant.simulator.world
+        world.start_task_run(world.tenant.tasks[0].id, ends="EXECUTION_FAILED")
+        await anyio.sleep(1200)
+        during = await answers.fresh()
+        tenant.simulator.faults.remove(fault)
+        await anyio.sleep(180)
+        after = await answers.fresh()
+    assert not during.ok
+    assert after.ok, after.reasons
+    assert rules(tenant) == ["failed"]
+
+
+async def test_a_refused_token_says_so(stage):
+    tenant = stage(quiet())
+    tenant.simulator.faults.put("revoked_token")
+    async with tenant.watching() as answers:
+        await anyio.sleep(60)
+        fresh = await answers.fresh()
+        ready = tenant.parts.health.ready()
+    assert ready.ok
+    assert "401" in " ".join(fresh.reasons) or "never read" in " ".join(fresh.reasons)
+
+
+@pytest.mark.parametrize("fault", ["unstable_order", "duplicate", "late", "clock_skew", "bad_row"])
+async def test_odd_lists_lose_no_failure_and_double_none(stage, fault):
+    options = {"late": {"seconds": 8.0}, "clock_skew": {"seconds": 240.0}}.get(fault, {})
+    tenant = stage(quiet())
+    tenant.simulator.faults.put(fault, **options)
+    world = tenant.simulator.world
+    async with tenant.watching():
+        await anyio.sleep(120)
+        for task in world.tenant.tasks[:5]:
+            world.start_task_run(task.id, ends="EXECUTION_FAILED")
+        await anyio.sleep(600)
+    assert rules(tenant) == ["failed"] * 5 if fault != "bad_row" else len(rules(tenant)) >= 4

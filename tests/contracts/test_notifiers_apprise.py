@@ -1,0 +1,224 @@
+"""Apprise against a server that answers as Slack does, over real sockets."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import anyio.to_thread
+import apprise
+import httpx
+import pytest
+from apprise.plugins.slack import NotifySlack
+from pydantic import ValidationError
+
+from tmcwatch.delivering import words_for
+from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity
+from tmcwatch.domain.message import Message
+from tmcwatch.notifiers import NotifierError, Outside, Receipt, build, check, options_of
+from tmcwatch.notifiers import apprise as apprise_kind
+
+TEN = datetime(2026, 11, 20, 10, tzinfo=UTC)
+TOKEN = "TIiajkdnlazkcOXrIdevi7FQ"
+SLACK = f"slack://T1JJ3T3L2/A1BRTD4JD/{TOKEN}"
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+class Slack:
+    """Keeps what is posted, and answers `ok` unless told otherwise."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.answer = b"ok"
+        self.posted: list[dict[str, Any]] = []
+        self.paths: list[str] = []
+        self.url = ""
+        self.hold = threading.Event()
+        self.hold.set()
+
+    @property
+    def attachment(self) -> dict[str, str]:
+        (post,) = self.posted
+        (attachment,) = post["attachments"]
+        return dict(attachment)
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        slack = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                slack.posted.append(json.loads(body))
+                slack.paths.append(self.path)
+                slack.hold.wait(10)
+                self.send_response(slack.status)
+                self.send_header("Content-Length", str(len(slack.answer)))
+                self.end_headers()
+                self.wfile.write(slack.answer)
+
+            def log_message(self, *_args: object) -> None: ...
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield
+        finally:
+            self.hold.set()
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+
+@pytest.fixture
+def slack(monkeypatch):
+    server = Slack()
+    with server.serving():
+        monkeypatch.setattr(NotifySlack, "webhook_url", f"{server.url}/services")
+        yield server
+
+
+def outside() -> Outside:
+    return Outside(http=httpx.AsyncClient, in_thread=anyio.to_thread.run_sync, now=lambda: TEN)
+
+
+def alert(name: str, *, over: bool = False, error: str = "boom", **labels: str) -> Alert:
+    return Alert(
+        id=AlertId(name),
+        rule="failed",
+        severity=Severity.WARNING,
+        labels={"environment": "PROD", "workspace": "finance", "name": name, **labels},
+        annotations={"error": error, "link": "https://tmc.example.org/run?a=1&b=2"},
+        starts_at=TEN,
+        ends_at=TEN if over else None,
+        end_reason=EndReason.RECOVERED if over else None,
+        opened_at=TEN,
+        changed_at=TEN,
+    )
+
+
+async def tell(*alerts: Alert, url: str = SLACK) -> Receipt:
+    message = Message(
+        key="key-1",
+        receiver="oncall",
+        group_key="g",
+        group_labels={},
+        alerts=alerts,
+        created_at=TEN,
+    )
+    notifier = build("apprise", options_of("apprise").model_validate([url]), outside())
+    try:
+        return await notifier.send(message, words_for(message, time_zone=UTC))
+    finally:
+        await notifier.aclose()
+
+
+async def test_a_failure_reaches_slack_as_a_person_reads_it(slack):
+    receipt = await tell(alert("load_customers"))
+    assert slack.paths == [f"/services/T1JJ3T3L2/A1BRTD4JD/{TOKEN}"]
+    assert slack.attachment["title"] == "FAILED: load_customers (PROD / finance)"
+    assert slack.attachment["text"].splitlines()[1:4] == [
+        "  since 10:00 UTC · warning",
+        "  error: boom",
+        "  open in TMC: https://tmc.example.org/run?a=1&amp;b=2",
+    ]
+    assert slack.attachment["footer"] == "tmcwatch"
+    assert receipt.text == "accepted by Slack"
+
+
+async def test_a_recovery_has_another_colour(slack):
+    await tell(alert("a"))
+    await tell(alert("a", over=True))
+    colours = [post["attachments"][0]["color"] for post in slack.posted]
+    assert colours[0] != colours[1]
+
+
+@pytest.mark.parametrize("url", [SLACK, f"{SLACK}?format=markdown", f"{SLACK}?format=text"])
+async def test_hostile_names_reach_slack_as_text(slack, url):
+    await tell(alert("<!channel> *bold* & <https://evil|x> \u202egpj\x1b[31m"), url=url)
+    title, text = slack.attachment["title"], slack.attachment["text"]
+    for shown in (title, text):
+        assert "<" not in shown
+        assert "&lt;\N{WORD JOINER}!channel&gt;" in shown
+        assert "&amp; " in shown
+        assert not any(bad in shown for bad in "\u202e\x1b")
+    assert slack.posted[0]["mrkdwn"] is False  # so that asterisks are asterisks
+
+
+async def test_a_huge_error_reaches_slack_cut(slack):
+    await tell(*[alert(f"task_{n}", error="é" * 1_000_000) for n in range(30)])
+    assert len(slack.attachment["text"]) < 15_000
+    assert "And 10 more: 10 firing." in slack.attachment["text"]
+
+
+@pytest.mark.parametrize(
+    ("status", "answer"), [(403, b"invalid_token"), (500, b""), (200, b"no_service")]
+)
+async def test_what_slack_refuses_is_to_be_tried_again(slack, status, answer):
+    slack.status, slack.answer = status, answer
+    with pytest.raises(NotifierError, match=f"^Slack: .*{status}") as caught:
+        await tell(alert("a"))
+    assert not caught.value.permanent
+    assert TOKEN not in caught.value.text
+
+
+async def test_a_slack_that_is_away_is_to_be_tried_again(monkeypatch):
+    monkeypatch.setattr(NotifySlack, "webhook_url", "http://127.0.0.1:9/services")
+    with pytest.raises(NotifierError, match=r"Slack: .*onnection"):
+        await tell(alert("a"))
+
+
+async def test_a_service_that_hangs_is_given_up_before_the_send_is(slack):
+    slack.hold.clear()
+    with anyio.fail_after(5), pytest.raises(NotifierError, match="Slack"):
+        await tell(alert("a"), url=f"{SLACK}?rto=0.2&cto=0.2&overflow=split")
+
+
+async def test_a_part_of_the_url_that_a_service_repeats_is_not_shown(monkeypatch):
+    def refuse(self, *_args: object, **_options: object) -> bool:
+        self.logger.warning("No channel %s", TOKEN)
+        self.logger.warning("See https://example.org/private")
+        return False
+
+    monkeypatch.setattr(NotifySlack, "send", refuse)
+    with pytest.raises(NotifierError) as caught:
+        await tell(alert("a"))
+    assert caught.value.text == "Slack: No channel …"
+
+
+async def test_a_service_that_says_nothing_has_at_least_failed(monkeypatch):
+    monkeypatch.setattr(NotifySlack, "send", lambda *_args, **_options: False)
+    with pytest.raises(NotifierError, match=r"Slack: not accepted \(failure\)"):
+        await tell(alert("a"))
+
+
+def test_wrong_urls_are_named_by_their_place_and_never_shown():
+    options = options_of("apprise").model_validate({"urls": [SLACK, f"slack://{TOKEN}", "no://x"]})
+    assert check("apprise", options) == [
+        "[1]: slack://…: no service has a URL like this",
+        "[2]: no://…: no service has a URL like this",
+    ]
+    assert TOKEN not in repr(options)
+
+
+@pytest.mark.parametrize(
+    "options", [[], ["no url"], [""], [7], "slack://x", {"urls": []}, {}, {"x": 1}], ids=str
+)
+def test_options_that_are_no_urls_are_refused(options):
+    with pytest.raises(ValidationError):
+        options_of("apprise").model_validate(options)
+
+
+def test_a_text_too_long_for_a_service_is_cut_and_not_refused():
+    (service,) = apprise_kind._compiled(SLACK)[0]
+    assert service.overflow_mode == apprise.OverflowMode.TRUNCATE
+    assert (service.socket_read_timeout, service.socket_connect_timeout) == (10, 5)

@@ -1,0 +1,90 @@
+"""The command `check-config`: all that is wrong with a file, and what TMC allows its tokens."""
+
+import os
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import anyio
+import click
+
+from tmcwatch.app import real_world
+from tmcwatch.cli.configured import checked
+from tmcwatch.cli.ending import Failed, found_wrong, unreachable, wrong_usage
+from tmcwatch.cli.live import Seen, ask_all
+from tmcwatch.cli.options import config_option, json_option, print_json
+from tmcwatch.config import Config, ConfigError
+from tmcwatch.config.model import ChildRoute
+from tmcwatch.telemetry.logs import configure
+
+
+@click.command("check-config")
+@config_option
+@click.option("--live", is_flag=True, help="Ask TMC, too, what each account may see.")
+@json_option
+def command(*, path: Path, live: bool, as_json: bool) -> None:
+    """Check a configuration: everything that is wrong with it, each with file, line and key.
+
+    \b
+    Example:
+      tmcwatch check-config --config tmcwatch.yaml
+      tmcwatch check-config --live --config tmcwatch.yaml
+    """
+    try:
+        config = checked(path)
+    except ConfigError as error:
+        problems = [str(problem) for problem in error.problems]
+        if as_json:
+            print_json({"file": str(path), "ok": False, "problems": problems})
+        raise wrong_usage(*problems) from error
+    seen = _ask(config) if live else []
+    failure = _failure(seen)
+    if as_json:
+        print_json(
+            {"file": str(path), "ok": failure is None, **_counts(config)}
+            | ({"live": [one.as_json() for one in seen]} if live else {})
+        )
+    else:
+        counts = ", ".join(_counted(number, name) for name, number in _counts(config).items())
+        click.echo(f"{path}: ok: {counts}")
+        for one in (one for one in seen if one.answered):
+            click.echo(one.line())
+    if failure is not None:
+        raise failure
+
+
+def _ask(config: Config) -> list[Seen]:
+    world = real_world(os.environ)
+    # Each refusal becomes a line of its own: the log would only say it twice.
+    configure("error", "console", stream=sys.stderr, clock=world.now)
+    return anyio.run(partial(ask_all, config, world))
+
+
+def _failure(seen: list[Seen]) -> Failed | None:
+    """Answer with how the command ends: not reached at all weighs more than refused in parts."""
+    lines = [line for one in seen for line in one.problems()]
+    if not lines:
+        return None
+    is_cut_off = any(one.stopped is not None for one in seen)
+    return unreachable(*lines) if is_cut_off else found_wrong(*lines)
+
+
+def _counts(config: Config) -> dict[str, int]:
+    return {
+        "accounts": len(config.accounts),
+        "receivers": len(config.receivers),
+        "routes": 1 + sum(1 for _ in _branches(config.route.routes)),
+        "labels": len(config.labels),
+        "rules": len(config.rules),
+    }
+
+
+def _branches(routes: tuple[ChildRoute, ...]) -> Iterator[ChildRoute]:
+    for route in routes:
+        yield route
+        yield from _branches(route.routes)
+
+
+def _counted(number: int, name: str) -> str:
+    return f"{number} {name.removesuffix('s') if number == 1 else name}"

@@ -1,0 +1,32 @@
+"""Options that several commands have."""
+
+import json
+from pathlib import Path
+
+import click
+
+config_option = click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    envvar="TMCWATCH_CONFIG",
+    show_envvar=True,
+    required=True,
+    metavar="FILE",
+    help="The configuration.",
+)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+window_option = click.option(
+    "--window",
+    type=click.Choice(["overlap", "trigger"]),
+    default="overlap",
+    show_default=True,
+    help="How the simulated TMC reads `from` and `to`: overlap with the run, as documented, "
+    "or its trigger time, as reported from the field.",
+)
+
+
+def print_json(value: object) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))

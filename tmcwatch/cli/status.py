@@ -1,0 +1,122 @@
+"""The command `status`: what a running daemon watches, how far, and what it owes."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from tmcwatch.cli.asking import ask, token_from
+from tmcwatch.cli.ending import found_wrong
+from tmcwatch.cli.options import json_option, print_json
+
+Json = Mapping[str, Any]
+
+
+@click.command("status")
+@click.option(
+    "--url",
+    envvar="TMCWATCH_URL",
+    show_envvar=True,
+    default="http://127.0.0.1:10477",
+    show_default=True,
+    help="Where the daemon answers.",
+)
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The bearer token, where the daemon asks for one.",
+)
+@json_option
+def command(*, url: str, token_file: Path | None, as_json: bool) -> None:
+    """Show what a running daemon watches, how far it has read, and what it owes to whom.
+
+    Exit code 1: it does not see everything in time; the reasons are told.
+
+    \b
+    Example:
+      tmcwatch status
+      tmcwatch status --url http://tmcwatch.example:10477 --json
+    """
+    token = token_from(token_file)
+    status = ask(url, "/api/v1/status", token=token)
+    fresh = ask(url, "/-/fresh", token=token)
+    if as_json:
+        print_json(status | fresh)
+    else:
+        _show(status, fresh)
+    if not fresh["fresh"]:
+        raise found_wrong(*(f"not fresh: {reason}" for reason in fresh["reasons"]))
+
+
+def _show(status: Json, fresh: Json) -> None:
+    console = Console(highlight=False)
+    if console.is_terminal:
+        _draw(console, status, fresh)
+        return
+    for line in _lines(status, fresh):
+        click.echo(line)
+
+
+def _lines(status: Json, fresh: Json) -> Iterator[str]:
+    yield f"tmcwatch {status['version']}: {_freshness(fresh)}"
+    for account in status["accounts"]:
+        if not account["lists"]:
+            yield f"account {account['name']}: nothing read yet"
+        for one in account["lists"]:
+            yield (
+                f"account {account['name']}: {one['kind']}s: "
+                f"watermark {_age(one['watermark_age_seconds'])} old, "
+                f"head {_age(one['head_age_seconds'])} old, open {_open(one)}, {_ended(one)}"
+            )
+    for alert in status["alerts_firing"]:
+        yield f"firing: {alert['rule']} ({alert['severity']}): {alert['number']}"
+    for owed in status["outbox"]:
+        yield f"receiver {owed['receiver']}: {owed['pending']} to be told, {owed['dead']} given up"
+
+
+def _draw(console: Console, status: Json, fresh: Json) -> None:
+    style = "green" if fresh["fresh"] else "bold red"
+    console.print(f"tmcwatch {status['version']}: [{style}]{_freshness(fresh)}[/]")
+    read = Table("account", "list", "watermark", "head", "open", "succeeded", "failed", "other")
+    for account in status["accounts"]:
+        for one in account["lists"]:
+            ended = one["executions"]
+            ages = (_age(one["watermark_age_seconds"]), _age(one["head_age_seconds"]))
+            numbers = (str(ended[name]) for name in ("succeeded", "failed", "other"))
+            read.add_row(account["name"], f"{one['kind']}s", *ages, _open(one), *numbers)
+    console.print(read)
+    if status["alerts_firing"]:
+        firing = Table("firing", "severity", "alerts")
+        for alert in status["alerts_firing"]:
+            firing.add_row(alert["rule"], alert["severity"], str(alert["number"]))
+        console.print(firing)
+    if status["outbox"]:
+        owed = Table("receiver", "to be told", "given up")
+        for one in status["outbox"]:
+            owed.add_row(one["receiver"], str(one["pending"]), str(one["dead"]))
+        console.print(owed)
+
+
+def _freshness(fresh: Json) -> str:
+    return "sees everything in time" if fresh["fresh"] else "does not see everything in time"
+
+
+def _open(one: Json) -> str:
+    return ", ".join(f"{number} {phase}" for phase, number in one["open"].items()) or "none"
+
+
+def _ended(one: Json) -> str:
+    return ", ".join(f"{number} {result}" for result, number in one["executions"].items())
+
+
+def _age(seconds: float) -> str:
+    """Write an age in the two units that matter: `3 s`, `5 min 10 s`, `2 h 5 min`."""
+    whole = max(int(seconds), 0)
+    for size, unit, rest, small in ((3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= size:
+            return f"{whole // size} {unit} {whole % size // rest} {small}"
+    return f"{whole} s"
