@@ -75,3 +75,28 @@ async def test_odd_lists_lose_no_failure_and_double_none(stage, fault):
             world.start_task_run(task.id, ends="EXECUTION_FAILED")
         await anyio.sleep(600)
     assert rules(tenant) == ["failed"] * 5 if fault != "bad_row" else len(rules(tenant)) >= 4
+
+
+async def test_a_store_that_cannot_be_written_is_shown_and_heals(stage):
+    tenant = stage(quiet())
+    async with tenant.watching() as answers:
+        await anyio.sleep(60)
+        await stop_writes(tenant, "BEFORE UPDATE ON capture")
+        await anyio.sleep(120)
+        during, exposition = await answers.fresh(), (await answers.metrics(None))[0].decode()
+        await allow_writes(tenant)
+        await anyio.sleep(120)
+        after = await answers.fresh()
+    assert "no space left" in " ".join(during.reasons)
+    assert "tmcwatch_store_up 0.0" in exposition
+    assert after.ok, after.reasons
+
+
+async def stop_writes(tenant, event):
+    """Make writes fail as on a full disk, by a trigger in the database itself."""
+    raising = f"CREATE TRIGGER full {event} BEGIN SELECT RAISE(FAIL, 'no space left'); END"
+    tenant.parts.store.write(lambda connection: connection.exec_driver_sql(raising))
+
+
+async def allow_writes(tenant):
+    tenant.parts.store.write(lambda connection: connection.exec_driver_sql("DROP TRIGGER full"))

@@ -105,12 +105,14 @@ async def test_a_failed_plan_names_its_step_and_task_and_is_the_only_message(qui
     assert annotations["error"] == "no such table"
 
 
-async def test_a_run_that_takes_a_day_is_followed_to_its_end(quiet_stage):
-    async with quiet_stage.watching():
+@pytest.mark.parametrize("window", ["overlap", "trigger"])
+async def test_a_run_that_takes_a_day_is_followed_to_its_end(stage, window):
+    tenant = stage(quiet(), window=window, beat="5m")
+    async with tenant.watching():
         await minutes(1)
-        run(quiet_stage, lasts=timedelta(hours=20), ends="EXECUTION_FAILED")
-        await minutes(60 * 20 + 5)
-    assert told(quiet_stage) == [("failed", "firing")]
+        run(tenant, lasts=timedelta(hours=20), ends="EXECUTION_FAILED")
+        await minutes(60 * 20 + 15)
+    assert told(tenant) == [("failed", "firing")]
 
 
 async def test_an_unknown_status_is_no_end_and_no_success(quiet_stage):

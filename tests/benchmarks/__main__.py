@@ -1,27 +1,37 @@
 """Measures and prints: `python -m tests.benchmarks [NAME…] [--minutes N]`; asserts nothing."""
 
 import argparse
-from functools import partial
+from collections.abc import Awaitable, Callable
 
 import anyio
 
 from tests.benchmarks import absorbing, scraping, starting, storm, tenant
 from tests.benchmarks.machine import machine
 
+MINUTES = 10.0
+
+
 def main() -> None:
+    benchmarks: dict[str, Callable[[], Awaitable[None]]] = {
+        "help": starting.measure_help,
+        "ready": starting.measure_ready,
+        "absorb": absorbing.measure,
+        "scrape": scraping.measure,
+        "storm": storm.measure,
+        "tenant": lambda: tenant.measure(given.minutes),
+    }
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    minutes = "real time to watch the large tenant for"
-    parser.add_argument("--minutes", type=float, default=10.0, help=minutes)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    minutes = "real time to watch the large tenant for; default: %(default)s"
+    parser.add_argument("--minutes", type=float, default=MINUTES, help=minutes)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(benchmarks))
     given = parser.parse_args()
-    benchmarks = BENCHMARKS | {"tenant": partial(tenant.measure, given.minutes)}
     unknown = [name for name in given.names if name not in benchmarks]
     if unknown:
         parser.error(f"no benchmark is called {', '.join(unknown)}")
     print(machine(), flush=True)
     for name in given.names or benchmarks:
+        print(f"\n{name}", flush=True)
         anyio.run(benchmarks[name])
-        print(flush=True)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ import json
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,14 +31,13 @@ class Simulated:
             return answer.raise_for_status().json()
 
 
-@asynccontextmanager
-async def simulated(scenario: str, window: str) -> AsyncIterator[Simulated]:
-    """Run a simulator while the block runs."""
+@contextmanager
+def simulated(scenario: str, window: str) -> Iterator[Simulated]:
+    """Run a simulator while the block runs; its making blocks."""
     command = [sys.executable, "-m", "tests.benchmarks.simulating", scenario, window]
     with ended(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)) as process:
         assert process.stdout is not None
-        line = await anyio.to_thread.run_sync(process.stdout.readline)
-        yield Simulated(**json.loads(line))
+        yield Simulated(**json.loads(process.stdout.readline()))
 
 
 @contextmanager
@@ -51,7 +50,7 @@ def daemon(config: Path) -> Iterator[psutil.Process]:
 
 
 @contextmanager
-def ended(process: subprocess.Popen) -> Iterator[subprocess.Popen]:
+def ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     """End a process with the block, in order."""
     with process:
         try:
@@ -82,7 +81,7 @@ async def until(
 ) -> None:
     """Ask until it happened; raises TimeoutError."""
     with anyio.fail_after(within):
-        while not await happened():
+        while not await happened():  # noqa: ASYNC110 - another process, which rings no bell
             await anyio.sleep(every)
 
 

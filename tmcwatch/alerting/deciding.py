@@ -6,27 +6,30 @@ from datetime import datetime, timedelta
 
 from tmcwatch.alerting.grouping import flush_groups, put_into_groups
 from tmcwatch.alerting.settings import AccountLinks, Settings
-from tmcwatch.domain.alert import Alert
+from tmcwatch.domain.alert import Alert, EndReason
 from tmcwatch.domain.episode import (
     EXPIRES_AFTER,
     Circumstances,
     alert_id,
     changed_alerts,
+    ended,
     expired,
     owned,
 )
-from tmcwatch.domain.execution import AccountName, Kind, Subject, Transition
+from tmcwatch.domain.execution import ENDS, AccountName, Kind, Subject, Transition
 from tmcwatch.domain.link import run_link
 from tmcwatch.domain.rule import WATCHING
 from tmcwatch.store.alerts import (
     next_flush_at,
     ongoing_alerts,
+    open_alerts,
     save_alerts,
     stale_alerts,
 )
 from tmcwatch.store.capture import accounts_with_history_read
 from tmcwatch.store.engine import Connection
 from tmcwatch.store.executions import first_success_after
+from tmcwatch.store.outbox import bury_orphans
 from tmcwatch.store.subjects import Failing, failing, load_subjects, unnamed
 from tmcwatch.store.transitions import (
     cursor,
@@ -61,8 +64,8 @@ def decide(connection: Connection, settings: Settings, *, now: datetime) -> Deci
     waiting = transitions_after(connection, cursor(connection, CURSOR), most=AT_ONCE)
     ready = _named_or_late(connection, waiting, now=now)
     changed: dict[str, Alert] = {}
-    for _, transition in ready:
-        for alert in _decided(connection, settings, transition):
+    for sequence, transition in ready:
+        for alert in _decided(connection, settings, transition, sequence):
             save_alerts(connection, [alert])
             changed[alert.id] = alert
     if ready:
@@ -78,6 +81,25 @@ def decide(connection: Connection, settings: Settings, *, now: datetime) -> Deci
         next_at=next_flush_at(connection),
         alerts=tuple(changed.values()),
     )
+
+
+def settle(connection: Connection, settings: Settings, *, now: datetime) -> None:
+    """Settle what a changed config leaves behind, before the first round with it.
+
+    Alerts of rules that are gone are closed, silently; deliveries to targets that are gone become
+    dead letters, which a person can see.
+    """
+    names = {rule.name for rule in settings.rules if rule.enabled} | {WATCHING.name}
+    save_alerts(
+        connection,
+        (
+            ended(alert, EndReason.CLOSED, at=now, now=now)
+            for alert in open_alerts(connection)
+            if alert.rule not in names
+        ),
+    )
+    targets = {name for receiver in settings.receivers.values() for name in receiver.targets}
+    bury_orphans(connection, targets, now)
 
 
 def _named_or_late(
@@ -97,18 +119,20 @@ def _named_or_late(
 
 
 def _decided(
-    connection: Connection, settings: Settings, transition: Transition
+    connection: Connection, settings: Settings, transition: Transition, sequence: int
 ) -> tuple[Alert, ...]:
     account, kind, subject = transition.account, transition.kind, transition.subject
-    if transition.quiet or subject is None:
+    if transition.quiet or transition.phase not in ENDS or subject is None:
         return ()
     found = load_subjects(connection, account, kind, [subject]).get(subject)
     names = found[0] if found else unnamed(subject, kind)
     last_success = found[1].last_success_at if found else None
-    # Asked only where a success was seen before this older end.
+    # Asked only where a newer success is known; the log says whether it was seen before this end.
     after = (
-        first_success_after(connection, account, kind, subject=subject, moment=transition.at)
-        if last_success is not None and last_success > transition.at
+        first_success_after(
+            connection, account, kind, subject=subject, moment=transition.at, before=sequence
+        )
+        if last_success is not None and last_success >= transition.at
         else None
     )
     return changed_alerts(

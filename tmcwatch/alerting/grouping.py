@@ -8,9 +8,9 @@ from tmcwatch.alerting.settings import Settings, group_key
 from tmcwatch.domain.alert import Alert, EndReason, Status
 from tmcwatch.domain.delivery import Delivery, State, delivery_id
 from tmcwatch.domain.episode import ended
-from tmcwatch.domain.grouping import Flush, Group, Member, due_for, flush, told_notices
+from tmcwatch.domain.grouping import Flush, Group, due_for, flush, told_notices
 from tmcwatch.domain.message import Message
-from tmcwatch.domain.routing import Route, group_labels, routes_for
+from tmcwatch.domain.routing import Route, every_route, group_labels, routes_for
 from tmcwatch.store.alerts import (
     add_member,
     drop_group,
@@ -40,22 +40,33 @@ def put_into_groups(
 ) -> None:
     """Put alerts that opened into the groups of their routes; wake the groups of those that ended.
 
-    An alert that ended is told where it was opened, not where a newer config would route it.
+    An alert that ended is told where it was opened, not where a newer config, or the severity
+    that it rose to, would route it.
     """
     for alert in changed:
-        over = alert.status is Status.RESOLVED
         told_in = groups_of(connection, alert.id)
+        if alert.status is Status.RESOLVED and told_in:
+            _wake(connection, settings, told_in, now=now)
+            continue
         for route in routes_for(settings.root, alert.labels):
-            key = group_key(route, alert.labels)
-            if over and told_in and key not in told_in:
-                continue
-            _put(connection, route, alert, key, now=now)
+            _put(connection, route, alert, now=now)
 
 
-def _put(connection: Connection, route: Route, alert: Alert, key: str, *, now: datetime) -> None:
+def _wake(
+    connection: Connection, settings: Settings, keys: Iterable[str], *, now: datetime
+) -> None:
+    for key in keys:
+        group = load_group(connection, key)
+        route = _route_of(group, settings) if group else None
+        if group is not None and route is not None:
+            save_group(connection, due_for(group, route, has_members=True, now=now))
+
+
+def _put(connection: Connection, route: Route, alert: Alert, *, now: datetime) -> None:
+    key = group_key(route, alert.labels)
     had_members = has_members(connection, key)
     is_new = add_member(connection, key, alert.id)
-    if not is_new and alert.status is Status.FIRING:
+    if not is_new:
         return
     group = load_group(connection, key) or Group(
         key=key, receiver=route.receiver, labels=group_labels(route, alert.labels)
@@ -71,7 +82,7 @@ def flush_groups(
     owed = 0
     for group in groups:
         members = load_members(connection, group.key)
-        route = _route_of(group, members, settings)
+        route = _route_of(group, settings)
         receiver = settings.receivers.get(group.receiver)
         if route is None or receiver is None:
             drop_group(connection, group.key)
@@ -85,18 +96,16 @@ def flush_groups(
             (
                 ended(notice, EndReason.CLOSED, at=now, now=now)
                 for notice in told_notices(flushed.alerts)
+                if not groups_of(connection, notice.id)  # else others are still to be told
             ),
         )
     return Flushed(groups=len(groups), owed=owed)
 
 
-def _route_of(group: Group, members: Iterable[Member], settings: Settings) -> Route | None:
+def _route_of(group: Group, settings: Settings) -> Route | None:
     """Answer with the route of today's tree that this group belongs to."""
-    for member in members:
-        for route in routes_for(settings.root, member.alert.labels):
-            if group_key(route, member.alert.labels) == group.key:
-                return route
-    return None
+    routes = every_route(settings.root)
+    return next((route for route in routes if group_key(route, group.labels) == group.key), None)
 
 
 def _owe(

@@ -8,17 +8,16 @@ from functools import partial
 import anyio
 import structlog
 
-from tmcwatch.alerting.deciding import Decided, decide
+from tmcwatch.alerting.deciding import Decided, decide, settle
 from tmcwatch.alerting.settings import Settings
 from tmcwatch.domain.alert import Alert, Status
 from tmcwatch.store.engine import Store
 from tmcwatch.supervisor import Bell
-from tmcwatch.telemetry.health import Health
 
 log = structlog.get_logger()
 
-LOOK_AT_LEAST_EVERY = 10.0
-"""Seconds; a ring that got lost costs no more than this."""
+LOOK_AT_LEAST_EVERY = 30.0
+"""Seconds; what no ring tells of, such as an alert that expires, waits no longer than this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +32,11 @@ class Alerter:
     """Rung by tracking."""
     owed: Bell
     """Rung for delivering."""
-    health: Health
 
     async def run(self) -> None:
         """Decide until cancelled. Raises StoreError where the store fails."""
+        work = partial(settle, settings=self.settings, now=self.now())
+        await self.in_thread(self.store.write, work)
         while True:
             await anyio.lowlevel.checkpoint()
             mark = self.changed.reset()
@@ -49,7 +49,6 @@ class Alerter:
         work = partial(decide, settings=self.settings, now=self.now())
         decided = await self.in_thread(self.store.write, work)
         assert isinstance(decided, Decided)  # noqa: S101 - what `work` answers with
-        self.health.store_works()
         if decided.owed:
             self.owed.ring()
         for alert in decided.alerts:

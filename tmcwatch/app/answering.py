@@ -66,6 +66,7 @@ class Answers:
             snapshot = await self._read(work)
         except Unavailable:
             snapshot = None
+        self.parts.metrics.store(ok=self.parts.health.is_store_up)
         return await self.world.in_thread(self.parts.metrics.render, snapshot, accept)
 
     async def fresh(self) -> Verdict:

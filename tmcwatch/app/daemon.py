@@ -2,7 +2,7 @@
 
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import anyio
@@ -37,13 +37,22 @@ class Daemon:
     """One process that watches by one config file.
 
     Raises ConfigError or DaemonError where it cannot start; once it runs, whatever fails outside
-    is a state that it shows, not an end.
+    is a state that it shows, not an end. `reconfigured` is told of each config a reload brings.
     """
 
-    def __init__(self, path: Path, config: Config, world: World, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        path: Path,
+        config: Config,
+        world: World,
+        metrics: Metrics,
+        *,
+        reconfigured: Callable[[Config], None] = lambda _: None,
+    ) -> None:
         self._path = path
         self._world = world
         self._config = config
+        self._reconfigured = reconfigured
         self._seen = fingerprint(path)
         self._stop = anyio.Event()
         self._stopping = False
@@ -120,6 +129,7 @@ class Daemon:
         if (config.store.url, config.http.listen) != (before.store.url, before.http.listen):
             log.warning("restart_needed", keys=["store.url", "http.listen"])
         self._config = config
+        self._reconfigured(config)
         self._stop.set()
         self.parts.metrics.reloaded(ok=True, at=self._world.now())
         log.info("config_reloaded", config=str(self._path))

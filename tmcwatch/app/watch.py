@@ -97,7 +97,6 @@ class _Watch:
             settings=settings_of(config),
             changed=self._changed,
             owed=self._owed,
-            health=parts.health,
         )
 
     async def run(self, stop: anyio.Event) -> None:

@@ -23,7 +23,7 @@ def ask(url: str, path: str, *, token: str | None) -> Any:  # noqa: ANN401 - JSO
             response = client.get(url.rstrip("/") + path, headers=headers)
             content = response.json()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise unreachable(f"{url}: {error or type(error).__name__}") from error
+        raise unreachable(f"{url}: {str(error) or type(error).__name__}") from error
     except ValueError as error:
         raise unreachable(f"{url}{path}: no answer of a tmcwatch daemon") from error
     if not isinstance(content, dict):

@@ -13,24 +13,24 @@ from tmcwatch.app import real_world
 from tmcwatch.cli.configured import checked
 from tmcwatch.cli.ending import Failed, found_wrong, unreachable, wrong_usage
 from tmcwatch.cli.live import Seen, ask_all
-from tmcwatch.cli.options import config_option, json_option, print_json
+from tmcwatch.cli.options import config_option, example, json_option, print_json
 from tmcwatch.config import Config, ConfigError
 from tmcwatch.config.model import ChildRoute
 from tmcwatch.telemetry.logs import configure
 
 
-@click.command("check-config")
+@click.command(
+    "check-config",
+    epilog=example(
+        "tmcwatch check-config --config tmcwatch.yaml",
+        "tmcwatch check-config --live --config tmcwatch.yaml",
+    ),
+)
 @config_option
 @click.option("--live", is_flag=True, help="Ask TMC, too, what each account may see.")
 @json_option
 def command(*, path: Path, live: bool, as_json: bool) -> None:
-    """Check a configuration: everything that is wrong with it, each with file, line and key.
-
-    \b
-    Example:
-      tmcwatch check-config --config tmcwatch.yaml
-      tmcwatch check-config --live --config tmcwatch.yaml
-    """
+    """Check a configuration: everything that is wrong with it, each with file, line and key."""
     try:
         config = checked(path)
     except ConfigError as error:

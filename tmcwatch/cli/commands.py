@@ -8,7 +8,8 @@ from typing import Any, NoReturn, cast
 import click
 
 from tmcwatch import __version__
-from tmcwatch.cli.ending import Ending, one_line
+from tmcwatch.cli.ending import Ending, Failed, one_line
+from tmcwatch.cli.options import example
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("tmcwatch.cli.run", "Watch, until told to stop."),
@@ -47,8 +48,12 @@ class Commands(click.Group):
             where = error.ctx.command_path if error.ctx else "tmcwatch"
             _say(f"{where}: {error.format_message()} (see {where} --help)")
             return Ending.USAGE
+        except Failed as error:
+            for line in error.lines:
+                _say(line)
+            return error.code
         except click.ClickException as error:
-            error.show()
+            _say(error.format_message())
             return error.exit_code
         except click.Abort:
             return Ending.INTERRUPTED
@@ -65,18 +70,17 @@ def _say(text: str) -> None:
 @click.command(
     cls=Commands,
     invoke_without_command=True,
+    epilog=example(
+        "tmcwatch demo",
+        "tmcwatch check-config --config tmcwatch.yaml",
+        "tmcwatch run --config tmcwatch.yaml",
+    ),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="tmcwatch", message="%(prog)s %(version)s")
 @click.pass_context
 def tmcwatch(ctx: click.Context) -> None:
     """Watch Talend Management Console: see every run, tell the right people exactly once.
-
-    \b
-    Example:
-      tmcwatch demo
-      tmcwatch check-config --config tmcwatch.yaml
-      tmcwatch run --config tmcwatch.yaml
 
     Exit codes: 0 done, 1 found something wrong, 2 wrong usage or configuration, 3 TMC, the
     daemon, the store or a port could not be reached or used.

@@ -1,9 +1,6 @@
 """How a command ends: its exit code, and what went wrong in one line each."""
 
 from enum import IntEnum
-from typing import IO, Any
-
-import click
 
 
 class Ending(IntEnum):
@@ -17,17 +14,13 @@ class Ending(IntEnum):
     INTERRUPTED = 130
 
 
-class Failed(click.ClickException):
+class Failed(Exception):
     """Ends a command; each line goes to stderr."""
 
     def __init__(self, *lines: str, code: Ending) -> None:
-        super().__init__("\n".join(lines))
+        super().__init__(*lines)
         self.lines = lines
-        self.exit_code = code
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        for line in self.lines:
-            click.echo(one_line(line), file=file, err=True)
+        self.code = code
 
 
 def one_line(text: str) -> str:

@@ -12,21 +12,20 @@ from tmcwatch.app import real_world
 from tmcwatch.app.answering import send_test
 from tmcwatch.cli.configured import configured
 from tmcwatch.cli.ending import Ending, found_wrong, one_line, wrong_usage
-from tmcwatch.cli.options import config_option, json_option, print_json
+from tmcwatch.cli.options import config_option, example, json_option, print_json
 from tmcwatch.telemetry.logs import configure
 
 
-@click.group("notify")
+@click.group(
+    "notify",
+    no_args_is_help=False,
+    epilog=example("tmcwatch notify test oncall --config tmcwatch.yaml"),
+)
 def command() -> None:
-    """Try whether a receiver is told.
-
-    \b
-    Example:
-      tmcwatch notify test oncall --config tmcwatch.yaml
-    """
+    """Try whether a receiver is told."""
 
 
-@command.command("test")
+@command.command("test", epilog=example("tmcwatch notify test oncall --config tmcwatch.yaml"))
 @click.argument("receiver")
 @config_option
 @json_option
@@ -35,10 +34,6 @@ def test(ctx: click.Context, *, receiver: str, path: Path, as_json: bool) -> Non
     """Send a test message to every target of RECEIVER, and show what each answered.
 
     It needs no daemon. Exit code 1: a target did not accept the message.
-
-    \b
-    Example:
-      tmcwatch notify test oncall --config tmcwatch.yaml
     """
     config = configured(path)
     names = [one.name for one in config.receivers]

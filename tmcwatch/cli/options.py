@@ -28,5 +28,10 @@ window_option = click.option(
 )
 
 
+def example(*lines: str) -> str:
+    """Answer with the end of a command's help; click keeps its lines as they are."""
+    return "\n".join(("\b", "Example:", *(f"  {line}" for line in lines)))
+
+
 def print_json(value: object) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))

@@ -13,7 +13,7 @@ from tmcwatch import __version__
 from tmcwatch.app import Daemon, DaemonError, World, real_world
 from tmcwatch.cli.configured import configured
 from tmcwatch.cli.ending import found_wrong, unreachable
-from tmcwatch.cli.options import config_option
+from tmcwatch.cli.options import config_option, example
 from tmcwatch.config import Config
 from tmcwatch.telemetry.logs import configure
 from tmcwatch.telemetry.metrics import Metrics
@@ -21,30 +21,25 @@ from tmcwatch.telemetry.metrics import Metrics
 log = structlog.get_logger()
 
 
-@click.command("run")
+@click.command("run", epilog=example("tmcwatch run --config tmcwatch.yaml"))
 @config_option
 def command(*, path: Path) -> None:
     """Watch, until told to stop.
 
     It prints nothing but its log, to stderr. SIGTERM and Ctrl-C end it when what is under way is
     finished; SIGHUP, or a change of the file, loads the configuration again.
-
-    \b
-    Example:
-      tmcwatch run --config tmcwatch.yaml
     """
     config = configured(path)
     world = real_world(os.environ)
     metrics = Metrics(version=__version__)
-    configure(
-        config.log.level,
-        config.log.format,
-        stream=sys.stderr,
-        clock=world.now,
-        on_message=metrics.logged,
-    )
+    configure_log = partial(_configure_log, world=world, metrics=metrics)
+    configure_log(config)
+
+    async def watch() -> None:
+        await Daemon(path, config, world, metrics, reconfigured=configure_log).run()
+
     try:
-        anyio.run(partial(_watch, path, config, world, metrics))
+        anyio.run(watch)
     except DaemonError as error:
         raise unreachable(str(error)) from error
     except ExceptionGroup as group:
@@ -53,5 +48,11 @@ def command(*, path: Path) -> None:
         raise found_wrong(f"tmcwatch: crashed: {group.exceptions[0]!r}") from group
 
 
-async def _watch(path: Path, config: Config, world: World, metrics: Metrics) -> None:
-    await Daemon(path, config, world, metrics).run()
+def _configure_log(config: Config, *, world: World, metrics: Metrics) -> None:
+    configure(
+        config.log.level,
+        config.log.format,
+        stream=sys.stderr,
+        clock=world.now,
+        on_message=metrics.logged,
+    )

@@ -10,14 +10,23 @@ import click
 
 from tmcwatch.app import real_world
 from tmcwatch.cli.ending import unreachable
-from tmcwatch.cli.options import window_option
+from tmcwatch.cli.options import example, window_option
 from tmcwatch.simulator import Reading, Simulator, scenarios, served
 
 _PORT = click.IntRange(0, 65_535)
 
 
-@click.command("simulate")
-@click.option("--scenario", type=click.Choice(list(scenarios())), default="small", show_default=True)
+@click.command(
+    "simulate",
+    epilog=example(
+        "tmcwatch simulate --scenario small --port 8080 --control-port 8081",
+        "curl -H 'Authorization: Bearer demo' http://127.0.0.1:8080/orchestration/workspaces",
+        "curl http://127.0.0.1:8081/",
+    ),
+)
+@click.option(
+    "--scenario", type=click.Choice(list(scenarios())), default="small", show_default=True
+)
 @click.option("--port", type=_PORT, default=8080, show_default=True, help="0 takes a free one.")
 @click.option(
     "--control-port", type=_PORT, default=8081, show_default=True, help="Faults, runs, the truth."
@@ -32,7 +41,7 @@ _PORT = click.IntRange(0, 65_535)
 )
 @click.option("--seed", type=int, help="Another seed is another tenant.")
 @click.option("--token", default="demo", show_default=True, help="The bearer token to accept.")
-def command(  # noqa: PLR0913 - one for each option
+def command(
     *,
     scenario: str,
     port: int,
@@ -42,14 +51,7 @@ def command(  # noqa: PLR0913 - one for each option
     seed: int | None,
     token: str,
 ) -> None:
-    """Serve a simulated TMC on 127.0.0.1, until Ctrl-C.
-
-    \b
-    Example:
-      tmcwatch simulate --scenario small --port 8080 --control-port 8081
-      curl -H 'Authorization: Bearer demo' http://127.0.0.1:8080/orchestration/workspaces
-      curl http://127.0.0.1:8081/
-    """
+    """Serve a simulated TMC on 127.0.0.1, until Ctrl-C."""
     tenant = scenarios()[scenario]
     simulator = Simulator(
         tenant if seed is None else replace(tenant, seed=seed),
@@ -67,7 +69,9 @@ def command(  # noqa: PLR0913 - one for each option
 async def _serve(simulator: Simulator, port: int, control_port: int) -> None:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with served(simulator, port=port, control_port=control_port) as addresses:
-            click.echo(f"TMC      {addresses.api}  (bearer token: {simulator.token})")
-            click.echo(f"control  {addresses.control}")
+            click.echo(
+                f"TMC      {addresses.api}  (bearer token: {simulator.token})\n"
+                f"control  {addresses.control}"
+            )
             async for _ in signals:
                 break

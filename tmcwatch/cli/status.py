@@ -10,12 +10,17 @@ from rich.table import Table
 
 from tmcwatch.cli.asking import ask, token_from
 from tmcwatch.cli.ending import found_wrong
-from tmcwatch.cli.options import json_option, print_json
+from tmcwatch.cli.options import example, json_option, print_json
 
 Json = Mapping[str, Any]
 
 
-@click.command("status")
+@click.command(
+    "status",
+    epilog=example(
+        "tmcwatch status", "tmcwatch status --url http://tmcwatch.example:10477 --json"
+    ),
+)
 @click.option(
     "--url",
     envvar="TMCWATCH_URL",
@@ -35,11 +40,6 @@ def command(*, url: str, token_file: Path | None, as_json: bool) -> None:
     """Show what a running daemon watches, how far it has read, and what it owes to whom.
 
     Exit code 1: it does not see everything in time; the reasons are told.
-
-    \b
-    Example:
-      tmcwatch status
-      tmcwatch status --url http://tmcwatch.example:10477 --json
     """
     token = token_from(token_file)
     status = ask(url, "/api/v1/status", token=token)

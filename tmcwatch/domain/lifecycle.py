@@ -99,9 +99,9 @@ def advance(
         steps = tuple(_life(row))
     else:
         merged = _merge(believed.row, row)
-        steps = tuple(_steps(believed.row, merged))
         if merged == believed.row:
             return believed, ()
+        steps = tuple(_steps(believed.row, merged))
         execution = replace(believed, row=merged, seen_at=seen_at)
     corrects = _corrected(believed, execution.row)
     transitions = tuple(
@@ -179,7 +179,10 @@ def _merge(before: Row, after: Row) -> Row:
     behind = _is_behind(before.phase, after.phase)
     newer, older = (before, after) if behind else (after, before)
     # A list row of an execution whose detail was read must not take back what only details have.
-    keeps_reason = newer.phase is older.phase or not newer.detailed
+    unclear = not newer.detailed and newer.phase is not Phase.SUCCEEDED
+    keeps_reason = newer.phase is older.phase or unclear
+    # The detail of an open execution has no error text: it does not complete its end.
+    still_complete = older.detailed and (older.phase in ENDS or newer.phase in OPEN)
     return replace(
         newer,
         subject=newer.subject or older.subject,
@@ -194,7 +197,7 @@ def _merge(before: Row, after: Row) -> Row:
         rows_processed=_known(newer.rows_processed, older.rows_processed),
         rows_rejected=_known(newer.rows_rejected, older.rows_rejected),
         breakage=newer.breakage or (older.breakage if newer.phase is older.phase else None),
-        detailed=newer.detailed or older.detailed,
+        detailed=newer.detailed or still_complete,
     )
 
 

@@ -59,7 +59,7 @@ def matcher_from(text: str) -> Matcher:
     if operator in {"=~", "!~"}:
         try:
             re.compile(value)
-        except re.error as error:
+        except (re.error, OverflowError) as error:
             raise MatcherError(f"{text!r}: {value!r} is no regular expression: {error}") from error
     return Matcher(label=label, operator=Operator(operator), value=value)
 

@@ -39,6 +39,13 @@ def _matching(route: Route, labels: Mapping[str, str]) -> Iterator[Route]:
         yield route
 
 
+def every_route(root: Route) -> Iterator[Route]:
+    """Give all routes of the tree, parents first."""
+    yield root
+    for child in root.routes:
+        yield from every_route(child)
+
+
 def group_labels(route: Route, labels: Mapping[str, str]) -> dict[str, str]:
     """Answer with the labels that alerts of one group share; `...` groups by all of them."""
     if route.group_by == ("...",):

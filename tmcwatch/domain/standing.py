@@ -1,8 +1,9 @@
 """How a task or plan stands: what the ends of its runs say together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from tmcwatch.domain.execution import FAILURES, Phase
 
@@ -33,20 +34,15 @@ def after_end(standing: Standing, phase: Phase, at: datetime) -> Standing:
     The one thing this cannot tell is how many failures followed a success that is told after
     them: see `needs_recount`.
     """
-    newest = standing.last_completion_at is None or at >= standing.last_completion_at
-    if newest:
-        standing = replace(standing, last_completion_at=at, last_phase=phase)
+    # One copy in the end: this runs for every row of a large tenant.
+    changes: dict[str, Any] = {}
+    if standing.last_completion_at is None or at >= standing.last_completion_at:
+        changes = {"last_completion_at": at, "last_phase": phase}
     if phase is Phase.SUCCEEDED:
-        return _after_success(standing, at)
-    success = standing.last_success_at
-    if phase not in FAILURES or (success is not None and at <= success):
-        return standing
-    since = standing.failing_since
-    return replace(
-        standing,
-        consecutive_failures=standing.consecutive_failures + 1,
-        failing_since=at if since is None else min(at, since),
-    )
+        changes |= _after_success(standing, at)
+    elif phase in FAILURES:
+        changes |= _after_failure(standing, at)
+    return replace(standing, **changes) if changes else standing
 
 
 def needs_recount(standing: Standing, phase: Phase, at: datetime) -> bool:
@@ -78,14 +74,20 @@ def histogram(seconds: float, bounds: tuple[int, ...]) -> Iterator[tuple[str, fl
     yield "sum", seconds
 
 
-def _after_success(standing: Standing, at: datetime) -> Standing:
+def _after_success(standing: Standing, at: datetime) -> Mapping[str, Any]:
     if standing.last_success_at is not None and at <= standing.last_success_at:
-        return standing
+        return {}
     since = standing.failing_since
-    over = since is not None and since <= at
-    return replace(
-        standing,
-        last_success_at=at,
-        consecutive_failures=0 if over else standing.consecutive_failures,
-        failing_since=None if over else since,
-    )
+    if since is None or since > at:
+        return {"last_success_at": at}
+    return {"last_success_at": at, "consecutive_failures": 0, "failing_since": None}
+
+
+def _after_failure(standing: Standing, at: datetime) -> Mapping[str, Any]:
+    success, since = standing.last_success_at, standing.failing_since
+    if success is not None and at <= success:
+        return {}
+    return {
+        "consecutive_failures": standing.consecutive_failures + 1,
+        "failing_since": at if since is None else min(at, since),
+    }

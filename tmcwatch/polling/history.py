@@ -51,11 +51,14 @@ async def _read(looker: Looker, position: Position, width: timedelta) -> Read:
     assert position.history is not None  # noqa: S101 - asked only where there is some
     rest = position.history
     start = max(rest.start, rest.end - width, looker.list.now() - REACH_BACK)
+    if start >= rest.end:
+        nothing = Window(start=rest.end, end=rest.end)
+        return Read(window=nothing, rows=(), bad=(), doubt=None, total=0)
 
     async def ask(window: Window, offset: int) -> Page:
         return await looker.list.page(window, offset, purpose=Purpose.BACKFILL)
 
-    whole = Window(start=min(start, rest.end), end=rest.end)
+    whole = Window(start=start, end=rest.end)
     read = await read_provably(ask, whole, looker.rereads)
     while read.window.end < whole.end:
         # Cut in half from its end; the later part comes first here, so it is asked again.

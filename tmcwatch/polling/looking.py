@@ -10,6 +10,7 @@ from tmcwatch.api.errors import ApiError, NotFound
 from tmcwatch.domain.budget import Purpose
 from tmcwatch.domain.execution import (
     BAD_ENDS,
+    UNKNOWN,
     AccountName,
     ExecutionId,
     Kind,
@@ -243,11 +244,15 @@ class Looker:
         found: list[Subject] = []
         for subject in sorted(strangers)[:DETAILS_AT_ONCE]:
             try:
-                found.append(await self.list.named(subject))
+                named = await self.list.named(subject)
             except NotFound:
                 self._nameless.add(subject)
+                continue
             except ApiError:
                 break
+            found.append(named)
+            if named.environment == UNKNOWN:
+                self._nameless.add(subject)  # TMC has no more to tell: asked once, not each look
         if found:
             await self.send(
                 NamesRead(

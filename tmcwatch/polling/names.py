@@ -10,6 +10,7 @@ from tmcwatch.api.names import NamesPage
 from tmcwatch.domain.budget import Purpose
 from tmcwatch.domain.execution import AccountName, Subject
 from tmcwatch.domain.observation import LookFailed, Moment, NamesRead, Observation
+from tmcwatch.domain.window import PAGE_LIMIT
 from tmcwatch.polling.asking import problem_of
 
 
@@ -48,5 +49,7 @@ async def _all(ask: AskNames) -> list[Subject]:
         page = await ask(offset, purpose=Purpose.NAMES)
         found.update({subject.id: subject for subject in page.subjects})
         offset += page.size
-        if not page.size or offset >= (page.total or 0):
+        # Where TMC left the total out, a short page is the last.
+        is_last = page.size < PAGE_LIMIT if page.total is None else offset >= page.total
+        if is_last or not page.size:
             return list(found.values())

@@ -3,10 +3,10 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select, true
 from sqlalchemy.dialects.sqlite import insert
 
 from tmcwatch.domain.execution import (
@@ -26,7 +26,7 @@ from tmcwatch.domain.execution import (
 from tmcwatch.domain.lifecycle import ended_at
 from tmcwatch.domain.observation import Followed
 from tmcwatch.store.moments import loaded, stored
-from tmcwatch.store.schema import executions
+from tmcwatch.store.schema import executions, transitions
 
 _IDS_AT_ONCE = 500  # databases bound the parameters of one statement
 
@@ -43,7 +43,7 @@ def load_executions(
             executions.c.kind == kind.value,
             executions.c.id.in_(wanted[begin : begin + _IDS_AT_ONCE]),
         )
-        for values in connection.execute(query):
+        for values in connection.execute(query).all():
             execution = _execution(account, kind, values)
             found[execution.row.id] = execution
     return found
@@ -114,10 +114,23 @@ def first_success_after(
     *,
     subject: SubjectId,
     moment: datetime,
+    before: int,
 ) -> datetime | None:
-    """Answer with the end of the first success of a task or plan that ended after `moment`."""
-    ends = _ends(account, kind, subject=subject, phases=[Phase.SUCCEEDED], moment=moment)
-    return loaded(connection.execute(select(func.min(executions.c.ended_at)).where(ends)).scalar())
+    """Answer with the end of the first success of a task or plan that ended at `moment` or later.
+
+    Of those only that stand in the log before the place `before`: the others are yet to be told.
+    """
+    # A success outdoes a failure of the same moment, in whichever order they are told.
+    just_before = moment - timedelta(microseconds=1)
+    ends = _ends(account, kind, subject=subject, phases=[Phase.SUCCEEDED], moment=just_before)
+    untold = select(transitions.c.execution).where(
+        transitions.c.sequence > before,
+        transitions.c.account == account,
+        transitions.c.kind == kind.value,
+        transitions.c.phase == Phase.SUCCEEDED.value,
+    )
+    query = select(func.min(executions.c.ended_at)).where(ends, executions.c.id.not_in(untold))
+    return loaded(connection.execute(query).scalar())
 
 
 def failures_after(
@@ -126,14 +139,25 @@ def failures_after(
     kind: Kind,
     *,
     subject: SubjectId,
-    moment: datetime,
+    moment: datetime | None,
 ) -> tuple[int, datetime | None]:
-    """Answer with how many failures ended after `moment`, and when the first of them did."""
+    """Answer with how many failures ended after `moment`, and when the first of them did.
+
+    Without a moment all that are remembered count.
+    """
     ends = _ends(account, kind, subject=subject, phases=FAILURES, moment=moment)
     count, first = connection.execute(
         select(func.count(), func.min(executions.c.ended_at)).where(ends)
     ).one()
     return count, loaded(first)
+
+
+def newest_success(
+    connection: Connection, account: AccountName, kind: Kind, *, subject: SubjectId
+) -> datetime | None:
+    """Answer with the end of the newest success that is remembered of a task or plan."""
+    ends = _ends(account, kind, subject=subject, phases=[Phase.SUCCEEDED], moment=None)
+    return loaded(connection.execute(select(func.max(executions.c.ended_at)).where(ends)).scalar())
 
 
 def _ends(
@@ -142,13 +166,14 @@ def _ends(
     *,
     subject: SubjectId,
     phases: Iterable[Phase],
-    moment: datetime,
+    moment: datetime | None,
 ) -> ColumnElement[bool]:
+    after = true() if moment is None else executions.c.ended_at > stored(moment)
     return and_(
         executions.c.account == account,
         executions.c.kind == kind.value,
         executions.c.subject == subject,
-        executions.c.ended_at > stored(moment),
+        after,
         executions.c.phase.in_([phase.value for phase in phases]),
     )
 
@@ -157,31 +182,35 @@ _PHASES: Mapping[str, Phase] = {phase.value: phase for phase in Phase}
 _TRIGGERS: Mapping[str, Trigger] = {trigger.value: trigger for trigger in Trigger}
 
 
-def _execution(account: AccountName, kind: Kind, values: Any) -> Execution:  # noqa: ANN401 - a row
+def _execution(account: AccountName, kind: Kind, values: Sequence[Any]) -> Execution:
+    # By position: looking up names takes too long for every row of every look.
+    id_, subject, phase, status, trigger, triggered_at, started_at, ended_at, *rest = values[2:]
+    reason, error, engine, plan, workspace, processed, rejected, breakage, *known = rest
+    detailed, _, first_seen_at, seen_at = known
     return Execution(
         account=account,
         row=Row(
             kind=kind,
-            id=values.id,
-            subject=values.subject,
-            phase=_PHASES[values.phase],
-            status=values.status,
-            trigger=_TRIGGERS[values.trigger],
-            triggered_at=loaded(values.triggered_at),
-            started_at=loaded(values.started_at),
-            ended_at=loaded(values.ended_at),
-            reason=values.reason,
-            error=values.error,
-            engine=values.engine,
-            plan=values.plan,
-            workspace=values.workspace,
-            rows_processed=values.rows_processed,
-            rows_rejected=values.rows_rejected,
-            breakage=breakage_from(values.breakage),
-            detailed=values.detailed,
+            id=id_,
+            subject=subject,
+            phase=_PHASES[phase],
+            status=status,
+            trigger=_TRIGGERS[trigger],
+            triggered_at=loaded(triggered_at),
+            started_at=loaded(started_at),
+            ended_at=loaded(ended_at),
+            reason=reason,
+            error=error,
+            engine=engine,
+            plan=plan,
+            workspace=workspace,
+            rows_processed=processed,
+            rows_rejected=rejected,
+            breakage=breakage_from(breakage),
+            detailed=detailed,
         ),
-        first_seen_at=loaded(values.first_seen_at),
-        seen_at=loaded(values.seen_at),
+        first_seen_at=loaded(first_seen_at),
+        seen_at=loaded(seen_at),
     )
 
 

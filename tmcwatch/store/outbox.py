@@ -1,6 +1,6 @@
 """The outbox: messages owed, in order per group, until a target accepted them or they are dead."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
@@ -115,6 +115,20 @@ def postpone(
 def bury(connection: Connection, delivery: DeliveryId, error: str, now: datetime) -> None:
     """Give a delivery up; it is kept as a dead letter."""
     _change(connection, delivery, now, state=State.DEAD.value, error=error)
+
+
+def bury_orphans(connection: Connection, targets: Collection[str], now: datetime) -> int:
+    """Give up what is owed to targets that the config no longer has; answers with how many."""
+    orphans = update(deliveries).where(
+        deliveries.c.state.in_(_OPEN), deliveries.c.target.not_in(targets)
+    )
+    return connection.execute(
+        orphans.values(
+            state=State.DEAD.value,
+            changed_at=stored(now),
+            error="the configuration no longer has this target",
+        )
+    ).rowcount
 
 
 def release(connection: Connection, delivery: DeliveryId, now: datetime) -> None:

@@ -120,9 +120,10 @@ def unknown_subjects(
     connection: Connection, account: AccountName, kind: Kind, ids: Iterable[SubjectId]
 ) -> frozenset[SubjectId]:
     """Answer with which of `ids` have no name."""
-    known = load_subjects(connection, account, kind, ids)
+    wanted = frozenset(ids)
+    known = load_subjects(connection, account, kind, wanted)
     named = {id_ for id_, (subject, _) in known.items() if subject.environment != UNKNOWN}
-    return frozenset(ids) - named
+    return wanted - named
 
 
 def failing(connection: Connection, account: AccountName) -> Failing:

@@ -41,6 +41,10 @@ class Health:
     def store_works(self) -> None:
         self._store_problem = None
 
+    @property
+    def is_store_up(self) -> bool:
+        return self._store_problem is None
+
     def store_fails(self, text: str) -> None:
         self._store_problem = text
 

@@ -90,6 +90,9 @@ class Metrics:
         self._histograms["api_request_duration_seconds"].labels(account, family).observe(seconds)
         self._histograms["api_queue_wait_seconds"].labels(account, purpose).observe(waited)
 
+    def store(self, *, ok: bool) -> None:
+        self._gauges["store_up"].set(ok)
+
     def throttled(self, account: str, family: str) -> None:
         self._counters["api_throttled_total"].labels(account, family).inc()
 

@@ -55,10 +55,9 @@ def absorb(connection: Connection, looked: Looked) -> Absorbed:
     count(connection, looked, transitions, believed)
     bad = looked.bad + poisoned
     quarantine_rows(connection, account, bad, looked.at)
-    add_to_counters(
-        connection,
-        Counter({Counted(metric="quarantined_rows_total", account=account, kind=kind): len(bad)}),
-    )
+    if bad or looked.watched_from is not None:  # the counter exists at 0 from the first look
+        quarantined = Counted(metric="quarantined_rows_total", account=account, kind=kind)
+        add_to_counters(connection, Counter({quarantined: len(bad)}))
     advance_capture(connection, looked)
     return Absorbed(transitions=transitions, quarantined=len(bad))
 

@@ -4,12 +4,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import TypeAlias
 
 from tmcwatch.domain.execution import (
     ENDS,
     AccountName,
     Execution,
     ExecutionId,
+    Kind,
     Phase,
     Row,
     Subject,
@@ -28,7 +30,7 @@ from tmcwatch.domain.standing import (
 )
 from tmcwatch.store.counters import Counted, add_to_counters
 from tmcwatch.store.engine import Connection
-from tmcwatch.store.executions import failures_after
+from tmcwatch.store.executions import failures_after, newest_success
 from tmcwatch.store.subjects import load_subjects, save_standings, unnamed
 
 
@@ -44,27 +46,53 @@ def count(
     subjects = load_subjects(
         connection, account, kind, (step.subject for step in ends if step.subject is not None)
     )
-    standings: dict[Subject, Standing] = {}
-    recount: set[Subject] = set()
-    increments: Counter[Counted] = Counter()
+    changed: set[SubjectId] = set()
+    recount: set[SubjectId] = set()
+    increments: Counter[_Place] = Counter()
     for step in ends:
         row = believed[step.execution].row
-        subject, standing = _standing_of(step, row, subjects, standings)
-        if needs_recount(standing, step.phase, step.at):
-            recount.add(subject)
+        subject, standing = _standing_of(step, row, subjects)
+        if step.corrects is not None or needs_recount(standing, step.phase, step.at):
+            recount.add(subject.id)
+        if step.corrects is Phase.SUCCEEDED:
+            before = newest_success(connection, account, kind, subject=subject.id)
+            standing = replace(standing, last_success_at=before)
         standing = after_end(standing, step.phase, step.at)
-        standings[subject] = counted(standing, step.phase) if _counts(step) else standing
-        for counter, value in _increments(step, row, subject):
-            increments[counter] += value  # type: ignore[assignment] # sums are fractional
+        standing = counted(standing, step.phase) if _counts(step) else standing
+        subjects[subject.id] = subject, standing
+        changed.add(subject.id)
+        for metric, label, value in _increments(step, row):
+            place = metric, subject.environment, subject.workspace, label
+            increments[place] += value  # type: ignore[assignment] # sums are fractional
     increments.update(
-        _unrecognised(step, believed[step.execution].row)
+        ("unrecognised_statuses_total", "", "", believed[step.execution].row.status[:100])
         for step in transitions
         if step.phase is Phase.UNRECOGNISED
     )
-    for subject in recount:
-        standings[subject] = _recounted(connection, account, subject, standings[subject])
-    save_standings(connection, account, standings)
-    add_to_counters(connection, increments)
+    for id_ in recount:
+        subjects[id_] = _recounted(connection, account, *subjects[id_])
+    save_standings(connection, account, dict(subjects[id_] for id_ in changed))
+    add_to_counters(connection, _counters(account, kind, increments))
+
+
+_Place: TypeAlias = tuple[str, str, str, str]
+"""Metric, environment, workspace and label: a tuple, as every end makes half a dozen of them."""
+
+
+def _counters(account: AccountName, kind: Kind, increments: Counter[_Place]) -> Counter[Counted]:
+    return Counter(
+        {
+            Counted(
+                metric=metric,
+                account=account,
+                kind=kind,
+                environment=environment,
+                workspace=workspace,
+                label=label,
+            ): value
+            for (metric, environment, workspace, label), value in increments.items()
+        }
+    )
 
 
 def _counts(step: Transition) -> bool:
@@ -76,38 +104,26 @@ def _standing_of(
     step: Transition,
     row: Row,
     subjects: Mapping[SubjectId, tuple[Subject, Standing]],
-    standings: Mapping[Subject, Standing],
 ) -> tuple[Subject, Standing]:
     id_ = step.subject or SubjectId("")
-    subject, standing = subjects.get(id_) or (unnamed(id_, step.kind, row.workspace), Standing())
-    return subject, standings.get(subject, standing)
+    return subjects.get(id_) or (unnamed(id_, step.kind, row.workspace), Standing())
 
 
 def _recounted(
     connection: Connection, account: AccountName, subject: Subject, standing: Standing
-) -> Standing:
-    if standing.last_success_at is None:
-        return standing
+) -> tuple[Subject, Standing]:
     failures, since = failures_after(
         connection, account, subject.kind, subject=subject.id, moment=standing.last_success_at
     )
-    return replace(standing, consecutive_failures=failures, failing_since=since)
+    return subject, replace(standing, consecutive_failures=failures, failing_since=since)
 
 
-def _increments(step: Transition, row: Row, subject: Subject) -> Iterator[tuple[Counted, float]]:
-    """Give what one end adds to the counters of its workspace."""
-    place = Counted(
-        metric="",
-        account=step.account,
-        kind=step.kind,
-        environment=subject.environment,
-        workspace=subject.workspace,
-    )
+def _increments(step: Transition, row: Row) -> Iterator[tuple[str, str, float]]:
+    """Give metric, label and value of what one end adds to the counters of its workspace."""
     if _counts(step):
-        for metric, label, value in _measures(step, row):
-            yield replace(place, metric=metric, label=label), value
+        yield from _measures(step, row)
     elif not step.quiet and step.corrects is None:
-        yield replace(place, metric="backfilled_executions_total"), 1
+        yield "backfilled_executions_total", "", 1
 
 
 def _measures(step: Transition, row: Row) -> Iterator[tuple[str, str, float]]:
@@ -129,12 +145,3 @@ def _times(step: Transition, row: Row) -> Iterator[tuple[str, str, float]]:
         yield "execution_duration_seconds", label, value
     for label, value in histogram(waited, START_DELAY_BOUNDS):
         yield "execution_start_delay_seconds", label, value
-
-
-def _unrecognised(step: Transition, row: Row) -> Counted:
-    return Counted(
-        metric="unrecognised_statuses_total",
-        account=step.account,
-        kind=step.kind,
-        label=row.status[:100],
-    )

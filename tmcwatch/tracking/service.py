@@ -47,13 +47,15 @@ class Tracker:
                 case LookFailed():
                     self._failed(observation)
                 case Moment():
-                    self.changed.ring()
+                    pass  # its sender learns that what it sent before is committed
 
     async def _looked(self, looked: Looked) -> None:
         for portion in portions(looked):
             absorbed = await self._write(partial(absorb, looked=portion))
             for transition in absorbed.transitions:
                 self._told(transition)
+            if absorbed.transitions or portion.history_read:
+                self.changed.ring()
             if absorbed.quarantined:
                 log.warning(
                     "rows_quarantined",

@@ -1,0 +1,80 @@
+"""`check-config`: what is in a good file, and what TMC lets its accounts see."""
+
+import json
+
+import pytest
+
+from tests.cli.daemon import serving
+
+# Apprise imports a module that Python 3.11 warns about.
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr'")
+
+BRANCHES = """{receiver: team, routes: [
+  {matchers: ['name="a"'], routes: [{matchers: ['name="b"']}]}]}"""
+SIMULATED = "region: eu, token: a-token"
+NOWHERE = "http://127.0.0.1:1"
+NO_ROWS = {"items": [], "limit": 1, "offset": 0, "total": 0}
+ANSWERS = {
+    "/processing/executables/tasks/executions": (200, NO_ROWS),
+    "/processing/executables/plans/executions": (403, {"status": 403, "message": "not for you"}),
+    "/orchestration/executables/tasks": (200, NO_ROWS | {"total": 7}),
+    "/orchestration/executables/plans": (200, {"items": [{"executable": "p1"}]}),
+    "/orchestration/environments": (200, []),
+    "/orchestration/workspaces": (200, []),
+}
+
+
+def test_a_good_file_is_summed_up(call, config):
+    path = config(("{receiver: team}", BRANCHES))
+    result = call("check-config", "--config", path)
+    assert result.exit_code == 0
+    assert result.output == f"{path}: ok: 1 account, 1 receiver, 3 routes, 0 labels, 0 rules\n"
+
+
+def test_a_good_file_is_summed_up_as_json(call, config):
+    told = json.loads(call("check-config", "--json", "--config", config()).stdout)
+    assert (told["ok"], told["accounts"], told["routes"]) == (True, 1, 1)
+
+
+def test_problems_are_told_as_json_too(call, config):
+    result = call("check-config", "--json", "--config", config(("region: eu", "region: mars")))
+    told = json.loads(result.stdout)
+    assert (result.exit_code, told["ok"]) == (2, False)
+    assert "accounts[0].region" in told["problems"][0]
+
+
+def test_live_says_what_an_account_sees(call, config, tmc):
+    path = config((SIMULATED, f"url: '{tmc.api}', token: demo"))
+    result = call("check-config", "--live", "--config", path)
+    assert result.exit_code == 0
+    [_, line] = result.output.splitlines()
+    assert line.startswith(f"account prod: {tmc.api}: sees ")
+    assert "20 tasks, 3 plans, 2 environments, 4 workspaces" in line
+
+
+def test_live_names_the_account_whose_token_is_refused_and_never_the_token(call, config, tmc):
+    path = config((SIMULATED, f"url: '{tmc.api}', token: s3cr3t-token"))
+    result = call("check-config", "--live", "--config", path)
+    assert result.exit_code == 3
+    assert result.stderr.startswith(f"account prod: {tmc.api}: task_executions: 401 ")
+    assert "s3cr3t" not in result.output
+
+
+def test_live_names_the_account_that_cannot_be_reached(call, config):
+    path = config((SIMULATED, f"url: '{NOWHERE}', token: demo"))
+    result = call("check-config", "--live", "--json", "--config", path)
+    told = json.loads(result.stdout)
+    assert (result.exit_code, told["ok"]) == (3, False)
+    assert told["live"][0]["account"] == "prod"
+    assert "connection attempts failed" in told["live"][0]["problem"]
+
+
+def test_live_says_which_call_is_refused_and_what_that_costs(call, config):
+    with serving(ANSWERS) as url:
+        path = config((SIMULATED, f"url: '{url}', token: demo"))
+        result = call("check-config", "--live", "--config", path)
+    assert result.exit_code == 1
+    refusal = "refused: plan runs: plan_executions: 403 not for you"
+    cost = "runs of plans are not watched"
+    assert result.stderr == f"account prod: {url}: {refusal}: {cost}\n"
+    assert "sees 0 task runs, 7 tasks, 1 plans, 0 environments, 0 workspaces" in result.stdout

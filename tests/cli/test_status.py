@@ -1,0 +1,109 @@
+"""`status`: a running daemon in lines, as a table, as JSON; and what can go wrong."""
+
+import json
+
+import pytest
+
+from tests.cli.daemon import STALE, STATUS, answering
+from tmcwatch.cli.status import _age
+
+READ = "watermark 3 s old, head 5 min 10 s old, open 2 running, 7 succeeded, 1 failed, 0 other"
+
+
+def test_in_a_pipe_it_is_plain_lines(call):
+    with answering() as url:
+        result = call("status", "--url", url)
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [
+        "tmcwatch 0.1.0: sees everything in time",
+        f"account prod: tasks: {READ}",
+        "account new: nothing read yet",
+        "firing: failed (critical): 2",
+        "receiver team: 1 to be told, 0 given up",
+    ]
+
+
+def test_on_a_terminal_it_is_a_table(call):
+    with answering() as url:
+        result = call("status", TMCWATCH_URL=url, FORCE_COLOR="1", COLUMNS="100")
+    assert result.exit_code == 0
+    for text in ("prod", "tasks", "2 running", "5 min 10 s", "failed", "critical", "given up"):
+        assert text in result.output
+    assert "━" in result.output
+
+
+def test_on_a_terminal_nothing_firing_or_owed_takes_no_room(call):
+    quiet = STATUS | {"alerts_firing": [], "outbox": []}
+    with answering(status=(200, quiet)) as url:
+        result = call("status", "--url", url, FORCE_COLOR="1")
+    assert "severity" not in result.output
+    assert "given up" not in result.output
+
+
+def test_a_daemon_that_does_not_see_everything_is_told_with_its_reasons(call):
+    with answering(fresh=(503, STALE)) as url:
+        result = call("status", "--url", url)
+    assert result.exit_code == 1
+    assert "does not see everything in time" in result.stdout
+    assert result.stderr == "not fresh: account prod: tasks: never read\n"
+
+
+def test_as_json_it_is_all_that_the_daemon_says(call):
+    with answering(fresh=(503, STALE)) as url:
+        result = call("status", "--json", "--url", url)
+    assert result.exit_code == 1
+    assert json.loads(result.stdout) == STATUS | STALE
+
+
+def test_a_token_is_taken_from_a_file(call, tmp_path):
+    (tmp_path / "token").write_text("t0ken\n")
+    with answering(token="t0ken") as url:
+        assert call("status", "--url", url).exit_code == 2
+        result = call("status", "--url", url, "--token-file", str(tmp_path / "token"))
+    assert result.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "cannot be read"), (b"\xff\xfe", "not text"), (b" \n", "no token"), (b"a\nb", "no t")],
+)
+def test_a_token_file_that_cannot_be_used_is_named(call, tmp_path, content, said):
+    if content is not None:
+        (tmp_path / "token").write_bytes(content)
+    result = call("status", "--token-file", str(tmp_path / "token"))
+    assert result.exit_code == 2
+    assert f"{tmp_path}/token" in result.stderr
+    assert said in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ((503, {"error": "the disk is full"}), "503: the disk is full"),
+        ((404, {"detail": "?"}), "404: no answer of a tmcwatch daemon"),
+        ((200, b"<html>"), "no answer of a tmcwatch daemon"),
+        ((200, b"[]"), "no answer of a tmcwatch daemon"),
+    ],
+)
+def test_an_answer_that_is_none_is_one_line(call, status, said):
+    with answering(status=status) as url:
+        result = call("status", "--url", url)
+    assert result.exit_code == 3
+    assert result.stderr.startswith(url)
+    assert said in result.stderr
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "nonsense", "http://[", "ftp://127.0.0.1"])
+def test_a_daemon_that_is_not_there_is_one_line(call, url):
+    result = call("status", "--url", url)
+    assert result.exit_code == 3
+    assert result.stderr.startswith(f"{url}: ")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-2, "0 s"), (3.9, "3 s"), (60, "1 min 0 s"), (3599, "59 min 59 s"), (7500, "2 h 5 min")],
+)
+def test_an_age_is_written_in_the_units_that_matter(seconds, text):
+    assert _age(seconds) == text

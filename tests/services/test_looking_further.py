@@ -1,0 +1,151 @@
+"""Open executions: followed to their end, by few requests, and never ended by an absence."""
+
+from itertools import pairwise
+
+import anyio
+
+from tmcwatch.api.errors import Unavailable
+from tmcwatch.domain.execution import Phase
+
+DOWN = Unavailable("page", "no answer")
+
+
+async def test_where_lists_go_by_trigger_an_open_run_is_read_by_its_id(watching):
+    watch = watching(by_trigger=True)
+    await watch.look()
+    watch.tmc.put("r", Phase.RUNNING)
+    await watch.look(after=30)
+    assert await watch.look(after=60)
+    assert watch.tmc.asked[1:] == [("one", "r")]
+    watch.tmc.put("r", Phase.FAILED, ended=1)
+    await watch.look(after=10)
+    assert watch.ends() == [("r", Phase.FAILED)]
+    await watch.look(after=10)
+    assert watch.tmc.count("one") == 0
+
+
+async def test_many_open_runs_that_began_together_cost_one_page(watching):
+    watch = watching(by_trigger=True)
+    await watch.look()
+    for n in range(80):
+        watch.tmc.put(f"r{n}", Phase.RUNNING)
+    await watch.look(after=30)
+    for n in range(80):
+        watch.tmc.put(f"r{n}", Phase.SUCCEEDED, ended=1)
+    await watch.look(after=60)
+    assert (watch.tmc.count("page"), watch.tmc.count("one")) == (2, 0)
+    assert len(watch.ends()) == 80
+
+
+async def test_what_the_head_shows_is_not_asked_for_again(watching):
+    watch = watching()
+    await watch.look()
+    watch.tmc.put("r", Phase.RUNNING)
+    await watch.look(after=30)
+    await watch.look(after=600)
+    assert watch.tmc.count("one") == 0
+
+
+async def test_an_execution_that_tmc_does_not_know_is_never_ended(watching):
+    watch = watching(by_trigger=True)
+    await watch.look()
+    watch.tmc.put("r", Phase.RUNNING)
+    await watch.look(after=30)
+    watch.tmc.missing = {"r"}
+    for _ in range(20):
+        assert await watch.look(after=60)
+    assert watch.ends() == []
+    watch.tmc.missing = set()
+    watch.tmc.put("r", Phase.SUCCEEDED, ended=0)
+    await watch.look(after=3600)
+    assert watch.ends() == [("r", Phase.SUCCEEDED)]
+
+
+async def test_a_missing_execution_is_asked_for_more_and_more_rarely(watching):
+    watch = watching(by_trigger=True)
+    await watch.look()
+    watch.tmc.put("r", Phase.RUNNING)
+    await watch.look(after=30)
+    watch.tmc.missing = {"r"}
+    asked = []
+    for _ in range(2_000):
+        await watch.look(after=10)
+        if watch.tmc.count("one"):
+            asked.append(anyio.current_time())
+    waits = [later - earlier for earlier, later in pairwise(asked)]
+    assert waits[:3] == [60, 120, 240]
+    assert max(waits) == 3600
+
+
+async def test_what_is_not_due_costs_nothing(watching):
+    watch = watching(by_trigger=True)
+    await watch.look()
+    watch.tmc.put("r", Phase.RUNNING)
+    await watch.look(after=30)
+    watch.tmc.missing = {"r"}
+    await watch.look(after=60)
+    await watch.look(after=10)
+    assert watch.tmc.count("one") == 0
+
+
+async def test_refreshing_keeps_within_its_requests_and_serves_the_longest_unseen_first(watching):
+    watch = watching(by_trigger=True, refreshes=3)
+    await watch.look()
+    for n in range(200):
+        watch.tmc.put(f"s{n:03}", Phase.SUCCEEDED, ago=0, ended=0)
+        if n % 25 == 0:
+            watch.tmc.put(f"r{n:03}", Phase.RUNNING)
+        await anyio.sleep(2)
+        if n % 10 == 0:
+            await watch.look()
+    seen = set()
+    for _ in range(4):
+        await watch.look(after=10)
+        assert watch.tmc.count("one") + watch.tmc.count("page") - 1 <= 3
+        seen |= {row.id for look in watch.looks[1:] for row in look.rows}
+    assert seen == {f"r{n:03}" for n in range(0, 200, 25)}
+
+
+async def test_what_was_refreshed_before_a_request_failed_is_kept(watching):
+    watch = watching(by_trigger=True)
+    watch.tmc.put("r1", Phase.RUNNING, ago=50)
+    await watch.look()
+    watch.tmc.put("r2", Phase.RUNNING)
+    await watch.look(after=5)
+    await anyio.sleep(600)
+    for name in ("r1", "r2"):
+        watch.tmc.put(name, Phase.FAILED, ended=1)
+    # One page serves both here, so the list shows only one of them to leave one for its id.
+    watch.tmc.problems = [None, None, None, None, DOWN]
+    await watch.look()
+    assert {name for name, _ in watch.ends()} <= {"r1", "r2"}
+    watch.tmc.problems = []
+    await watch.look(after=10)
+    assert sorted(watch.ends()) == [("r1", Phase.FAILED), ("r2", Phase.FAILED)]
+
+
+async def test_a_row_that_a_page_does_not_show_is_read_by_its_id(watching):
+    watch = watching(by_trigger=True)
+    await watch.look()
+    for name in ("r1", "r2"):
+        watch.tmc.put(name, Phase.RUNNING)
+    await watch.look(after=10)
+    hidden = watch.tmc.rows.pop("r2")
+    watch.tmc.missing = {"r2"}
+    watch.tmc.put("r1", Phase.SUCCEEDED, ended=1)
+    await watch.look(after=60)
+    assert ("one", "r2") in watch.tmc.asked
+    assert watch.ends() == [("r1", Phase.SUCCEEDED)]
+    watch.tmc.rows["r2"] = hidden
+
+
+async def test_a_failed_refresh_is_a_failed_look_but_the_head_is_believed(watching):
+    watch = watching(by_trigger=True)
+    await watch.look()
+    watch.tmc.put("r", Phase.RUNNING)
+    await watch.look(after=30)
+    before = watch.position.watermark
+    watch.tmc.problems = [None, DOWN]
+    assert not await watch.look(after=60)
+    assert watch.position.watermark > before
+    assert len(watch.failed) == 1

@@ -1,0 +1,87 @@
+"""Names: read whole, or not at all."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.domain.telling import LOAD, PROD
+from tmcwatch.api.errors import Forbidden
+from tmcwatch.api.names import NamesPage
+from tmcwatch.domain.execution import Kind, SubjectId
+from tmcwatch.domain.observation import LookFailed, LookProblem, Moment, NamesRead
+from tmcwatch.polling.names import read_names
+
+TASKS = [replace(LOAD, id=SubjectId(f"t{n:03}")) for n in range(250)]
+PLAN = replace(LOAD, kind=Kind.PLAN, id=SubjectId("p"))
+
+
+class Directory:
+    """A client that knows names only: pages of a hundred, with totals or without."""
+
+    def __init__(self, tasks, plans=(PLAN,), *, totals=True, most=100, problem=None) -> None:
+        self._tasks, self._plans = list(tasks), list(plans)
+        self._totals, self._most, self._problem = totals, most, problem
+        self.requests = 0
+
+    def _page(self, subjects, offset):
+        self.requests += 1
+        if self._problem is not None and self.requests > 1:
+            raise self._problem
+        shown = tuple(subjects[offset : offset + self._most])
+        total = len(subjects) if self._totals else None
+        return NamesPage(subjects=shown, total=total, size=len(shown))
+
+    async def tasks(self, offset, *, purpose):
+        assert purpose.value == "names"
+        return self._page(self._tasks, offset)
+
+    async def plans(self, offset, *, purpose):
+        assert purpose.value == "names"
+        return self._page(self._plans, offset)
+
+
+@pytest.fixture
+def read(now):
+    async def run(directory):
+        sent = []
+
+        async def send(observation):
+            sent.append(observation)
+
+        return await read_names(PROD, directory, now=now, send=send), sent
+
+    return run
+
+
+@pytest.mark.parametrize("totals", [True, False])
+@pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 250])
+async def test_all_pages_are_read_and_sent_as_one_complete_list(count, totals, read, now):
+    ok, sent = await read(Directory(TASKS[:count], totals=totals))
+    subjects = (*TASKS[:count], PLAN)
+    names = NamesRead(account=PROD, at=now(), subjects=subjects, complete=True)
+    assert (ok, sent) == (True, [names, Moment(at=now())])
+
+
+async def test_smaller_pages_than_asked_for_are_read_to_their_total(read):
+    _, sent = await read(Directory(TASKS, most=30))
+    assert len(sent[0].subjects) == 251
+
+
+async def test_a_page_that_comes_back_empty_ends_the_list(read):
+    directory = Directory([], plans=[], totals=False)
+    ok, sent = await read(directory)
+    assert (ok, sent[0].subjects, directory.requests) == (True, (), 2)
+
+
+async def test_a_list_that_breaks_off_tells_no_names(read, now):
+    ok, sent = await read(Directory(TASKS, problem=Forbidden("tasks", "no", status=403)))
+    assert not ok
+    assert sent == [
+        LookFailed(
+            account=PROD,
+            kind=None,
+            at=now(),
+            problem=LookProblem.FORBIDDEN,
+            text="tasks: 403 no",
+        )
+    ]

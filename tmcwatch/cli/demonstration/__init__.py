@@ -1,0 +1,1 @@
+"""The demo: a simulated TMC, a daemon that watches it, someone who is told, and a live view."""
