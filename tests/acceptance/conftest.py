@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import anyio
 import httpx
@@ -14,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tests.threads import inline
 from tmcwatch.app import Parts, World, watch
 from tmcwatch.app.answering import Answers
 from tmcwatch.config import load
@@ -38,7 +40,7 @@ class Inbox:
     """What a receiver was sent: it drops a message whose key it has seen, as receivers may."""
 
     answers: list[int] = field(default_factory=list)
-    messages: dict[str, dict] = field(default_factory=dict)
+    messages: dict[str, dict[str, Any]] = field(default_factory=dict)
     deliveries: int = 0
 
     async def take(self, request: Request) -> Response:
@@ -49,7 +51,7 @@ class Inbox:
         return Response(status_code=answer)
 
     @property
-    def alerts(self) -> list[dict]:
+    def alerts(self) -> list[dict[str, Any]]:
         return [alert for message in self.messages.values() for alert in message["alerts"]]
 
     def app(self) -> Starlette:
@@ -96,24 +98,21 @@ class Stage:
     async def watching(self):
         """Run the daemon, and stop it in order at the end."""
         store = open_store(self.settings.store.url)
-        self.parts = Parts(store=store, metrics=Metrics(version="test"), health=Health())
-        self.parts.health.store_works()
+        parts = Parts(store=store, metrics=Metrics(version="test"), health=Health())
+        parts.health.store_works()
+        self.parts = parts
         stop = anyio.Event()
         try:
             async with anyio.create_task_group() as tasks:
 
                 async def run():
-                    await watch(self.settings, self.parts, self.world, stop=stop)
+                    await watch(self.settings, parts, self.world, stop=stop)
 
                 tasks.start_soon(run)
-                yield Answers(config=lambda: self.settings, parts=self.parts, world=self.world)
+                yield Answers(config=lambda: self.settings, parts=parts, world=self.world)
                 stop.set()
         finally:
             store.close()
-
-
-async def inline(work, /, *args):
-    return work(*args)
 
 
 @pytest.fixture
@@ -125,9 +124,7 @@ def stage(tmp_path, now):
         simulator = Simulator(
             scenario, now=now, window=window, token="secret-token", connection_lost=httpx.ReadError
         )
-        return Stage(
-            simulator=simulator, inbox=Inbox(), folder=tmp_path, now=now, **settings
-        )
+        return Stage(simulator=simulator, inbox=Inbox(), folder=tmp_path, now=now, **settings)
 
     return make
 

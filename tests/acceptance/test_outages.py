@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import anyio
 import pytest
 
 from tmcwatch.simulator import small
 
-FAULTS = {
+FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "throttled": ("throttle", {}),
     "throttled_for_seconds": ("throttle", {"style": "seconds", "retry_after": 30}),
     "throttled_until": ("throttle", {"style": "date", "retry_after": 30}),

@@ -9,6 +9,7 @@ import httpx
 import pytest
 import yaml
 
+from tests.threads import inline
 from tmcwatch.api.asking import Call, ignore
 from tmcwatch.api.budget import Budget
 from tmcwatch.api.client import Client
@@ -313,10 +314,6 @@ async def test_a_refused_token_that_stayed_the_same_is_not_tried_again(tmp_path)
     token = TokenFile(file, in_thread=inline)
     assert isinstance(await failure(httpx.Response(401), token=token, calls=calls), Unauthorized)
     assert [call.code for call in calls] == ["401"]
-
-
-async def inline(function):
-    return function()
 
 
 async def test_every_request_is_observed():

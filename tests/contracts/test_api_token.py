@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.threads import inline
 from tmcwatch.api.errors import TokenProblem, Unauthorized
 from tmcwatch.api.token import TokenFile, TokenText
 
@@ -14,10 +15,6 @@ def file(tmp_path):
     path = tmp_path / "token"
     path.write_text("  first\n")
     return path
-
-
-async def inline(function):
-    return function()
 
 
 def token_in(path: Path):

@@ -3,10 +3,9 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from textwrap import dedent
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any
 
 import certifi
 import httpx
@@ -14,13 +13,11 @@ import pytest
 import structlog
 from pydantic import BaseModel, ValidationError
 
+from tests.threads import inline
 from tmcwatch import notifiers
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity
 from tmcwatch.domain.message import Message, Words
 from tmcwatch.notifiers import KINDS, NotifierError, Outside, build, check, options_of, targets
-
-Arguments = TypeVarTuple("Arguments")
-Result = TypeVar("Result")
 
 TEN = datetime(2026, 11, 20, 10, tzinfo=UTC)
 SECRET = "hunter2secret"
@@ -59,10 +56,6 @@ def message(*alerts: Alert) -> Message:
         created_at=TEN,
         external_url="https://watch.example.org",
     )
-
-
-async def inline(work: Callable[[*Arguments], Result], /, *args: *Arguments) -> Result:
-    return work(*args)
 
 
 def outside(answer=None) -> Outside:

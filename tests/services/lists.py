@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any
 
 import anyio
 
 from tests.domain.telling import LOAD, PROD
+from tests.threads import inline
 from tmcwatch.api.errors import ApiError, NotFound
 from tmcwatch.app import World
 from tmcwatch.app.wiring import memory_of
@@ -40,9 +41,6 @@ from tmcwatch.store.transitions import transitions_after
 from tmcwatch.tracking.absorbing import absorb, absorb_names, portions
 
 SETTLE = timedelta(seconds=10)
-
-Arguments = TypeVarTuple("Arguments")
-Result = TypeVar("Result")
 
 
 def no_total(_: int) -> None:
@@ -213,7 +211,3 @@ class Watching:
     async def name_everything(self) -> None:
         """Tell that the names of the account were read."""
         await self.send(NamesRead(account=PROD, at=self.now(), subjects=(LOAD,), complete=True))
-
-
-async def inline(work: Callable[[*Arguments], Result], /, *args: *Arguments) -> Result:
-    return work(*args)

@@ -2,18 +2,16 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
-from typing import Any
 
 import pytest
 from sqlalchemy import Connection, select
 
 from tests.domain.telling import LOAD, PROD, at, row
-from tmcwatch.alerting.deciding import CURSOR, Decided, decide, settle
-from tmcwatch.alerting.settings import AccountLinks, Receiver, Settings
-from tmcwatch.domain.alert import EndReason, Severity, Status
+from tests.services.deciding import SETTINGS, TEAM, WATCHED, Deciding, route, tree
+from tmcwatch.alerting.deciding import CURSOR, decide, settle
+from tmcwatch.alerting.settings import AccountLinks, Receiver
+from tmcwatch.domain.alert import EndReason, Severity
 from tmcwatch.domain.execution import (
-    AccountName,
     Breakage,
     ExecutionId,
     Kind,
@@ -21,104 +19,13 @@ from tmcwatch.domain.execution import (
     SubjectId,
     Trigger,
 )
-from tmcwatch.domain.matcher import matcher_from
-from tmcwatch.domain.observation import Looked, NamesRead
+from tmcwatch.domain.observation import Looked
 from tmcwatch.domain.routing import Route
-from tmcwatch.domain.rule import BUILT_IN
-from tmcwatch.domain.window import Window
 from tmcwatch.store import schema
-from tmcwatch.store.alerts import newest_alerts, open_alerts
-from tmcwatch.store.engine import Store, StoreError
-from tmcwatch.store.facts import message_from
+from tmcwatch.store.alerts import open_alerts
+from tmcwatch.store.engine import StoreError
 from tmcwatch.store.transitions import cursor
-from tmcwatch.tracking.absorbing import absorb, absorb_names
-
-TEAM = Route(
-    receiver="team",
-    group_by=("...",),
-    group_wait=timedelta(),
-    group_interval=timedelta(),
-)
-SETTINGS = Settings(
-    rules=tuple(BUILT_IN.values()),
-    root=TEAM,
-    receivers={"team": Receiver(targets=("team/webhook",))},
-    accounts={},
-)
-WATCHED = at(-600)
-
-
-def route(receiver: str, *matchers: str, **changes: Any) -> Route:
-    found = tuple(matcher_from(text) for text in matchers)
-    return replace(TEAM, receiver=receiver, matchers=found, **changes)
-
-
-def tree(*routes: Route, **changes: Any) -> Settings:
-    names = {"team"} | {one.receiver for one in routes}
-    return replace(
-        SETTINGS,
-        root=replace(TEAM, routes=routes),
-        receivers={name: Receiver(targets=(f"{name}/webhook",)) for name in names},
-        **changes,
-    )
-
-
-class Deciding:
-    """An account that is watched, told of run by run, and rounds of deciding on it."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.settings = SETTINGS
-        self.runs = 0
-
-    def watch(self, account: AccountName = PROD, **changes: Any) -> None:
-        for kind in Kind:
-            facts: dict[str, Any] = {"account": account, "kind": kind, "at": WATCHED, "rows": ()}
-            look = Looked(**(facts | {"watched_from": WATCHED} | changes))
-            self.store.write(partial(absorb, looked=look))
-
-    def name(self, *subjects) -> None:
-        names = NamesRead(account=PROD, at=WATCHED, subjects=subjects or (LOAD,), complete=True)
-        self.store.write(lambda connection: absorb_names(connection, names))
-
-    def see(self, phase: Phase, minute: float, *, seen: float | None = None, **changes: Any):
-        """See a run end at `minute`, a few seconds later if nothing else is said."""
-        self.runs += 1
-        facts = {"id": ExecutionId(f"r{self.runs}"), "triggered_at": at(minute - 1)}
-        one = row(
-            phase, **(facts | {"started_at": at(minute - 1), "ended_at": at(minute)} | changes)
-        )
-        moment = at(minute if seen is None else seen) + timedelta(seconds=5)
-        look = Looked(account=PROD, kind=one.kind, at=moment, rows=(one,))
-        self.store.write(lambda connection: absorb(connection, look))
-        return one
-
-    def round(self, minute: float) -> Decided:
-        return self.store.write(partial(decide, settings=self.settings, now=at(minute)))
-
-    @property
-    def messages(self) -> list[tuple[str, list[tuple[str, str]]]]:
-        """What is owed: receiver and, for each alert, its rule and status."""
-        column = schema.deliveries.c
-        query = select(column.facts).order_by(column.created_at, column.receiver)
-        facts = self.store.read(lambda connection: connection.execute(query).scalars().all())
-        found = [message_from(text) for text in facts]
-        return [(m.receiver, [(a.rule, a.status.value) for a in m.alerts]) for m in found]
-
-    @property
-    def ids(self) -> set[str]:
-        query = select(schema.deliveries.c.id)
-        found: set[str] = self.store.read(lambda c: set(c.execute(query).scalars()))
-        return found
-
-    def sent(self) -> None:
-        """Let everything owed be accepted, so that later messages stand on their own."""
-        accept = schema.deliveries.update().values(state="delivered")
-        self.store.write(lambda connection: connection.execute(accept))
-
-    @property
-    def alerts(self):
-        return self.store.read(lambda connection: newest_alerts(connection, 99))
+from tmcwatch.tracking.absorbing import absorb
 
 
 @pytest.fixture
@@ -411,95 +318,6 @@ def test_a_storm_is_decided_in_rounds(deciding):
         rounds += 1
     assert rounds == 2
     assert len(deciding.messages) == 300
-
-
-def unnamed(store) -> Deciding:
-    deciding = Deciding(store)
-    deciding.watch()
-    return deciding
-
-
-def test_before_the_first_names_a_transition_waits_for_them_for_a_minute(store):
-    deciding = unnamed(store)
-    deciding.see(Phase.FAILED, 0)
-    assert deciding.round(0.5).alerts == ()
-    (alert,) = deciding.round(1.1).alerts
-    assert alert.labels["name"] == "t1"
-
-
-def test_names_that_come_in_time_are_in_the_labels(store):
-    deciding = unnamed(store)
-    deciding.see(Phase.FAILED, 0)
-    deciding.round(0.5)
-    deciding.name()
-    alerts = {alert.rule: alert.labels["name"] for alert in deciding.round(0.6).alerts}
-    assert alerts["failed"] == "load"
-
-
-def test_history_does_not_wait_for_names(store):
-    deciding = unnamed(store)
-    deciding.see(Phase.FAILED, -700, seen=0)
-    deciding.round(0.1)
-    assert deciding.store.read(lambda c: cursor(c, CURSOR)) == 3
-
-
-NOTICE = [("watching", "firing")]
-
-
-def opening(store, **changes: Any) -> Deciding:
-    deciding = Deciding(store)
-    deciding.settings = replace(SETTINGS, accounts={PROD: AccountLinks()}, **changes)
-    return deciding
-
-
-def test_an_account_is_told_as_watched_once_its_history_and_names_are_read(store):
-    deciding = opening(store)
-    deciding.watch(history=Window(start=at(-999), end=WATCHED))
-    deciding.name()
-    assert deciding.round(0).owed == 0
-    deciding.see(Phase.FAILED, -700)
-    deciding.watch(history_read=True, watched_from=None)
-    deciding.round(1)
-    assert deciding.messages == [("team", NOTICE)]
-    (alert,) = deciding.alerts
-    assert alert.annotations["summary"] == (
-        "Now watching prod: 1 tasks and 0 plans, 1 of them failing, "
-        "the oldest since 20 November 2026."
-    )
-
-
-def test_the_opening_is_not_told_without_names(store):
-    deciding = opening(store)
-    deciding.watch()
-    assert deciding.round(0).owed == 0
-    deciding.name()
-    assert deciding.round(0).owed == 1
-    assert "none failing." in deciding.alerts[0].annotations["summary"]
-
-
-def test_the_opening_is_told_once_and_not_after_a_restart(store):
-    deciding = opening(store)
-    deciding.watch()
-    deciding.name()
-    for minute in range(0, 60 * 24 * 9, 60):
-        deciding.round(minute)
-    again = Deciding(store)
-    again.settings = deciding.settings
-    again.watch()
-    again.round(60 * 24 * 10)
-    assert deciding.messages == [("team", NOTICE)]
-    assert [alert.status for alert in deciding.alerts] == [Status.RESOLVED]
-
-
-def test_the_opening_reaches_every_receiver_of_its_routes(store):
-    both = tree(route("one", goes_on=True), route("two", group_wait=timedelta(minutes=5)))
-    deciding = opening(store, root=both.root, receivers=both.receivers)
-    deciding.watch()
-    deciding.name()
-    for minute in range(10):
-        deciding.round(minute)
-    assert deciding.messages == [("one", NOTICE), ("two", NOTICE)]
-    assert deciding.store.read(open_alerts) == ()
 
 
 def test_an_account_that_the_config_does_not_have_is_not_told_as_watched(deciding):

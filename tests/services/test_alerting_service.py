@@ -9,8 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.domain.telling import NOON
-from tests.services.lists import inline
-from tests.services.test_alerting import SETTINGS, Deciding
+from tests.services.deciding import SETTINGS, Deciding
+from tests.threads import inline
 from tmcwatch.alerting.service import LOOK_AT_LEAST_EVERY, Alerter
 from tmcwatch.domain.execution import Phase
 from tmcwatch.domain.routing import Route

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any
 
 import anyio
 import pytest
@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy import select
 
 from tests.conftest import EPOCH
+from tests.threads import inline
 from tmcwatch.delivering import Means, OnUncertain, Target, deliver, words_for
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity
 from tmcwatch.domain.delivery import Delivery, State, delivery_id
@@ -19,9 +20,6 @@ from tmcwatch.store import outbox
 from tmcwatch.store.engine import Store
 from tmcwatch.store.schema import deliveries, metadata
 from tmcwatch.supervisor import Bell
-
-Arguments = TypeVarTuple("Arguments")
-Result = TypeVar("Result")
 
 HOUR = 3600.0
 NAME = "oncall/fake"
@@ -70,10 +68,6 @@ class Observer:
 
     def on_failed(self, receiver: str, reason: str) -> None:
         self.failed.append((receiver, reason))
-
-
-async def inline(work: Callable[[*Arguments], Result], /, *args: *Arguments) -> Result:
-    return work(*args)
 
 
 class House:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, func, select
 
 from tests.domain.telling import LOAD, NOON, PROD, at, row
-from tests.services.lists import inline
+from tests.threads import inline
 from tmcwatch.domain.execution import ENDS, BadRow, ExecutionId, Kind, Phase, SubjectId
 from tmcwatch.domain.observation import (
     Looked,

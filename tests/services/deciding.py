@@ -1,0 +1,114 @@
+"""What alerting's tests work with: an account that is watched, and rounds of deciding on it."""
+
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from sqlalchemy import select
+
+from tests.domain.telling import LOAD, PROD, at, row
+from tmcwatch.alerting.deciding import Decided, decide
+from tmcwatch.alerting.settings import Receiver, Settings
+from tmcwatch.domain.execution import (
+    AccountName,
+    ExecutionId,
+    Kind,
+    Phase,
+)
+from tmcwatch.domain.matcher import matcher_from
+from tmcwatch.domain.observation import Looked, NamesRead
+from tmcwatch.domain.routing import Route
+from tmcwatch.domain.rule import BUILT_IN
+from tmcwatch.store import schema
+from tmcwatch.store.alerts import newest_alerts
+from tmcwatch.store.engine import Store
+from tmcwatch.store.facts import message_from
+from tmcwatch.tracking.absorbing import absorb, absorb_names
+
+TEAM = Route(
+    receiver="team",
+    group_by=("...",),
+    group_wait=timedelta(),
+    group_interval=timedelta(),
+)
+SETTINGS = Settings(
+    rules=tuple(BUILT_IN.values()),
+    root=TEAM,
+    receivers={"team": Receiver(targets=("team/webhook",))},
+    accounts={},
+)
+WATCHED = at(-600)
+
+
+def route(receiver: str, *matchers: str, **changes: Any) -> Route:
+    found = tuple(matcher_from(text) for text in matchers)
+    return replace(TEAM, receiver=receiver, matchers=found, **changes)
+
+
+def tree(*routes: Route, **changes: Any) -> Settings:
+    names = {"team"} | {one.receiver for one in routes}
+    return replace(
+        SETTINGS,
+        root=replace(TEAM, routes=routes),
+        receivers={name: Receiver(targets=(f"{name}/webhook",)) for name in names},
+        **changes,
+    )
+
+
+class Deciding:
+    """An account that is watched, told of run by run, and rounds of deciding on it."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.settings = SETTINGS
+        self.runs = 0
+
+    def watch(self, account: AccountName = PROD, **changes: Any) -> None:
+        for kind in Kind:
+            facts: dict[str, Any] = {"account": account, "kind": kind, "at": WATCHED, "rows": ()}
+            look = Looked(**(facts | {"watched_from": WATCHED} | changes))
+            self.store.write(partial(absorb, looked=look))
+
+    def name(self, *subjects) -> None:
+        names = NamesRead(account=PROD, at=WATCHED, subjects=subjects or (LOAD,), complete=True)
+        self.store.write(lambda connection: absorb_names(connection, names))
+
+    def see(self, phase: Phase, minute: float, *, seen: float | None = None, **changes: Any):
+        """See a run end at `minute`, a few seconds later if nothing else is said."""
+        self.runs += 1
+        facts = {"id": ExecutionId(f"r{self.runs}"), "triggered_at": at(minute - 1)}
+        one = row(
+            phase, **(facts | {"started_at": at(minute - 1), "ended_at": at(minute)} | changes)
+        )
+        moment = at(minute if seen is None else seen) + timedelta(seconds=5)
+        look = Looked(account=PROD, kind=one.kind, at=moment, rows=(one,))
+        self.store.write(lambda connection: absorb(connection, look))
+        return one
+
+    def round(self, minute: float) -> Decided:
+        return self.store.write(partial(decide, settings=self.settings, now=at(minute)))
+
+    @property
+    def messages(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """What is owed: receiver and, for each alert, its rule and status."""
+        column = schema.deliveries.c
+        query = select(column.facts).order_by(column.created_at, column.receiver)
+        facts = self.store.read(lambda connection: connection.execute(query).scalars().all())
+        found = [message_from(text) for text in facts]
+        return [(m.receiver, [(a.rule, a.status.value) for a in m.alerts]) for m in found]
+
+    @property
+    def ids(self) -> set[str]:
+        query = select(schema.deliveries.c.id)
+        found: set[str] = self.store.read(lambda c: set(c.execute(query).scalars()))
+        return found
+
+    def sent(self) -> None:
+        """Let everything owed be accepted, so that later messages stand on their own."""
+        accept = schema.deliveries.update().values(state="delivered")
+        self.store.write(lambda connection: connection.execute(accept))
+
+    @property
+    def alerts(self):
+        return self.store.read(lambda connection: newest_alerts(connection, 99))
