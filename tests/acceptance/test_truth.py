@@ -35,7 +35,7 @@ def truth_and_told(tenant, until):
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("window", ["overlap", "trigger"])
 async def test_a_day_is_told_exactly(stage, window):
-    tenant = stage(small(), window=window, beat="30s")
+    tenant = stage(small(), window=window, beat="60s")
     async with tenant.watching():
         await hours(24)
         until = tenant.now()
@@ -55,7 +55,7 @@ async def test_hours_of_trouble_are_told_exactly(stage, seed):
     While looks fail, a later success may be seen before the one that was first: the end told is
     then that of the later one. What opened, and whether it is over, must agree all the same.
     """
-    tenant = stage(small(), window="trigger", seed=seed)
+    tenant = stage(small(), window="trigger", seed=seed, beat="20s")
     faults = tenant.simulator.faults
     for fault, options in (
         ("throttle", {"share": 0.3}),

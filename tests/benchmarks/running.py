@@ -1,6 +1,7 @@
 """Real processes to measure: the daemon, and a simulated tenant that it watches."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -14,7 +15,8 @@ import httpx
 import psutil
 
 ROOT = Path(__file__).parents[2]
-DAEMON = (sys.executable, "-m", "tmcwatch", "run", "--config")
+# Another Python, such as that of an environment without test tools, shows what users get.
+DAEMON = (os.environ.get("TMCWATCH_PYTHON", sys.executable), "-m", "tmcwatch", "run", "--config")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

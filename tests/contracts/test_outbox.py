@@ -216,7 +216,7 @@ def test_retention_forgets_what_is_settled_in_bounded_steps(connection):
 
 
 def test_looking_for_work_uses_the_indexes(connection):
-    looking = select(deliveries.c.due_at).where(outbox._is_next(TARGET))
+    looking = outbox._NEXT_AT.params(asked_target=TARGET)
     statement = looking.compile(connection, compile_kwargs={"literal_binds": True})
     plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")
     steps = [step.detail for step in plan]

@@ -16,7 +16,7 @@ from tmcwatch.supervisor import Bell
 
 log = structlog.get_logger()
 
-LOOK_AT_LEAST_EVERY = 30.0
+LOOK_AT_LEAST_EVERY = 60.0
 """Seconds; what no ring tells of, such as an alert that expires, waits no longer than this."""
 
 

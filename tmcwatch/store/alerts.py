@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity, Status
@@ -13,6 +13,20 @@ from tmcwatch.domain.execution import AccountName, Kind, SubjectId
 from tmcwatch.domain.grouping import Group, Member
 from tmcwatch.store.moments import loaded, stored
 from tmcwatch.store.schema import alerts, groups, members
+
+# Built once: they are asked at every round.
+_STALE = (
+    select(alerts)
+    .where(alerts.c.ends_at.is_(None), alerts.c.changed_at < bindparam("before"))
+    .limit(bindparam("most"))
+)
+_DUE = (
+    select(groups)
+    .where(groups.c.flush_at <= bindparam("now"))
+    .order_by(groups.c.flush_at)
+    .limit(bindparam("most"))
+)
+_NEXT_FLUSH = select(func.min(groups.c.flush_at))
 
 
 def ongoing_alerts(
@@ -35,12 +49,8 @@ def open_alerts(connection: Connection) -> tuple[Alert, ...]:
 
 def stale_alerts(connection: Connection, before: datetime, *, most: int) -> tuple[Alert, ...]:
     """Answer with open alerts that nothing has changed since `before`."""
-    query = (
-        select(alerts)
-        .where(alerts.c.ends_at.is_(None), alerts.c.changed_at < stored(before))
-        .limit(most)
-    )
-    return tuple(_alert(values) for values in connection.execute(query))
+    found = connection.execute(_STALE, {"before": stored(before), "most": most})
+    return tuple(_alert(values) for values in found)
 
 
 def newest_alerts(connection: Connection, most: int) -> tuple[Alert, ...]:
@@ -66,17 +76,12 @@ def load_group(connection: Connection, key: str) -> Group | None:
 
 def due_groups(connection: Connection, now: datetime, *, most: int) -> tuple[Group, ...]:
     """Answer with the groups that are to be looked at, longest overdue first."""
-    query = (
-        select(groups)
-        .where(groups.c.flush_at <= stored(now))
-        .order_by(groups.c.flush_at)
-        .limit(most)
-    )
-    return tuple(_group(values) for values in connection.execute(query))
+    found = connection.execute(_DUE, {"now": stored(now), "most": most})
+    return tuple(_group(values) for values in found)
 
 
 def next_flush_at(connection: Connection) -> datetime | None:
-    return loaded(connection.execute(select(func.min(groups.c.flush_at))).scalar())
+    return loaded(connection.execute(_NEXT_FLUSH).scalar())
 
 
 def save_group(connection: Connection, group: Group) -> None:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from tmcwatch.domain.execution import AccountName, Kind
@@ -11,11 +11,17 @@ from tmcwatch.domain.window import Window
 from tmcwatch.store.moments import loaded, stored
 from tmcwatch.store.schema import capture
 
+# Built once: they are asked at every look or round.
+_POSITION = select(capture).where(
+    capture.c.account == bindparam("asked_account"), capture.c.kind == bindparam("asked_kind")
+)
+_HISTORIES = select(capture.c.account, capture.c.history_from)
+
 
 def position(connection: Connection, account: AccountName, kind: Kind) -> Position | None:
     """Answer with how far a list was read, None before the first look."""
-    query = select(capture).where(capture.c.account == account, capture.c.kind == kind.value)
-    values = connection.execute(query).one_or_none()
+    asked = {"asked_account": account, "asked_kind": kind.value}
+    values = connection.execute(_POSITION, asked).one_or_none()
     if values is None:
         return None
     history = (
@@ -55,8 +61,7 @@ def advance_capture(connection: Connection, looked: Looked) -> None:
 
 def accounts_with_history_read(connection: Connection) -> frozenset[AccountName]:
     """Answer with the accounts whose every list was looked at and has no history left to read."""
-    query = select(capture.c.account, capture.c.history_from)
-    rows = connection.execute(query).all()
+    rows = connection.execute(_HISTORIES).all()
     unread = {account for account, history_from in rows if history_from is not None}
     return frozenset(AccountName(account) for account, _ in rows) - unread
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select, true
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, select, true
 from sqlalchemy.dialects.sqlite import insert
 
 from tmcwatch.domain.execution import (
@@ -29,6 +29,23 @@ from tmcwatch.store.moments import loaded, stored
 from tmcwatch.store.schema import executions, transitions
 
 _IDS_AT_ONCE = 500  # databases bound the parameters of one statement
+
+
+# Built once: they are asked at every look.
+_OF_LIST = (executions.c.account == bindparam("asked_account")) & (
+    executions.c.kind == bindparam("asked_kind")
+)
+_FOLLOWED = (
+    select(executions.c.id, executions.c.triggered_at)
+    .where(executions.c.open, _OF_LIST)
+    .order_by(executions.c.triggered_at)
+)
+_TRIGGERS_OF = (
+    select(executions.c.triggered_at)
+    .where(_OF_LIST)
+    .order_by(executions.c.triggered_at.desc())
+    .limit(bindparam("most"))
+)
 
 
 def load_executions(
@@ -69,14 +86,10 @@ def followed_executions(
     connection: Connection, account: AccountName, kind: Kind
 ) -> tuple[Followed, ...]:
     """Answer with every open execution of one list."""
-    query = (
-        select(executions.c.id, executions.c.triggered_at)
-        .where(executions.c.open, executions.c.account == account, executions.c.kind == kind.value)
-        .order_by(executions.c.triggered_at)
-    )
+    found = connection.execute(_FOLLOWED, {"asked_account": account, "asked_kind": kind.value})
     return tuple(
         Followed(id=ExecutionId(id_), triggered_at=loaded(triggered_at))
-        for id_, triggered_at in connection.execute(query)
+        for id_, triggered_at in found
     )
 
 
@@ -84,13 +97,9 @@ def newest_triggers(
     connection: Connection, account: AccountName, kind: Kind, most: int
 ) -> tuple[datetime, ...]:
     """Answer with the newest trigger times known, at most `most`, oldest first."""
-    query = (
-        select(executions.c.triggered_at)
-        .where(executions.c.account == account, executions.c.kind == kind.value)
-        .order_by(executions.c.triggered_at.desc())
-        .limit(most)
-    )
-    return tuple(reversed([loaded(moment) for (moment,) in connection.execute(query)]))
+    asked = {"asked_account": account, "asked_kind": kind.value, "most": most}
+    found = connection.execute(_TRIGGERS_OF, asked)
+    return tuple(reversed([loaded(moment) for (moment,) in found]))
 
 
 def completed_ids(

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Connection,
     Row,
     and_,
+    bindparam,
     delete,
     func,
     insert,
@@ -59,13 +60,8 @@ def next_due(connection: Connection, target: str, now: datetime) -> Delivery | N
 
     A row whose facts cannot be read is buried on the way, so that it holds up no other.
     """
-    due = (
-        select(deliveries)
-        .where(_is_next(target), deliveries.c.due_at <= stored(now))
-        .order_by(deliveries.c.due_at, deliveries.c.number)
-        .limit(1)
-    )
-    while (row := connection.execute(due).one_or_none()) is not None:
+    at = {"asked_target": target, "now": stored(now)}
+    while (row := connection.execute(_NEXT, at).one_or_none()) is not None:
         try:
             return _delivery(row)
         except FactsError as error:
@@ -75,9 +71,7 @@ def next_due(connection: Connection, target: str, now: datetime) -> Delivery | N
 
 def next_due_at(connection: Connection, target: str) -> datetime | None:
     """Answer with when there is something to send next, leaving out what waits for another."""
-    due_at: int | None = connection.scalar(
-        select(func.min(deliveries.c.due_at)).where(_is_next(target))
-    )
+    due_at: int | None = connection.scalar(_NEXT_AT, {"asked_target": target})
     return loaded(due_at)
 
 
@@ -184,7 +178,7 @@ def forget(connection: Connection, before: datetime, limit: int) -> int:
     return connection.execute(delete(deliveries).where(deliveries.c.id.in_(old))).rowcount
 
 
-def _is_next(target: str) -> ColumnElement[bool]:
+def _is_next() -> ColumnElement[bool]:
     earlier = deliveries.alias("earlier")
     blocking = select(literal(1)).where(
         earlier.c.group_key == deliveries.c.group_key,
@@ -193,10 +187,20 @@ def _is_next(target: str) -> ColumnElement[bool]:
         earlier.c.state.in_(_OPEN),
     )
     return and_(
-        deliveries.c.target == target,
+        deliveries.c.target == bindparam("asked_target"),
         deliveries.c.state == State.PENDING.value,
         ~blocking.exists(),
     )
+
+
+# Built once: they are asked at every round.
+_NEXT = (
+    select(deliveries)
+    .where(_is_next(), deliveries.c.due_at <= bindparam("now"))
+    .order_by(deliveries.c.due_at, deliveries.c.number)
+    .limit(1)
+)
+_NEXT_AT = select(func.min(deliveries.c.due_at)).where(_is_next())
 
 
 def _add(connection: Connection, delivery: Delivery) -> None:

@@ -3,13 +3,22 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from tmcwatch.domain.execution import AccountName, Kind, Phase, Transition, Trigger
 from tmcwatch.store.executions import breakage_from, breakage_text
 from tmcwatch.store.moments import loaded, stored
 from tmcwatch.store.schema import cursors, transitions
+
+# Built once: they are asked at every round.
+_AFTER = (
+    select(transitions)
+    .where(transitions.c.sequence > bindparam("after"))
+    .order_by(transitions.c.sequence)
+    .limit(bindparam("most"))
+)
+_CURSOR = select(cursors.c.sequence).where(cursors.c.name == bindparam("asked_name"))
 
 
 def append_transitions(connection: Connection, found: Sequence[Transition]) -> None:
@@ -22,13 +31,8 @@ def transitions_after(
     connection: Connection, sequence: int, *, most: int
 ) -> tuple[tuple[int, Transition], ...]:
     """Answer with the next transitions of the log and their places in it, oldest first."""
-    query = (
-        select(transitions)
-        .where(transitions.c.sequence > sequence)
-        .order_by(transitions.c.sequence)
-        .limit(most)
-    )
-    return tuple((values.sequence, _transition(values)) for values in connection.execute(query))
+    found = connection.execute(_AFTER, {"after": sequence, "most": most})
+    return tuple((values.sequence, _transition(values)) for values in found)
 
 
 def newest_transitions(connection: Connection, most: int) -> tuple[Transition, ...]:
@@ -44,8 +48,7 @@ def last_sequence(connection: Connection) -> int:
 
 def cursor(connection: Connection, name: str) -> int:
     """Answer with a cursor's place, 0 before it was ever saved."""
-    query = select(cursors.c.sequence).where(cursors.c.name == name)
-    return connection.execute(query).scalar() or 0
+    return connection.execute(_CURSOR, {"asked_name": name}).scalar() or 0
 
 
 def save_cursor(connection: Connection, name: str, sequence: int) -> None:
