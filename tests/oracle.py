@@ -118,6 +118,8 @@ def _ends(truth: Iterable[Mapping[str, Any]], inside_plans: Collection[str]) -> 
     for (kind, execution), life in changes.items():
         last = life[-1]
         rule = _rule(last)
+        if rule == "misfired" and (last["reason"] or "").endswith("_PAUSED"):
+            continue  # excused: someone paused it
         if rule is None and last["execution_status"] != SUCCESS:
             continue  # not over
         if rule is not None and kind == "task" and execution in inside_plans:

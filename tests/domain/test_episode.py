@@ -112,8 +112,13 @@ def test_the_same_opening_has_the_same_id_and_another_run_another():
     assert first.id != other.id
 
 
+@pytest.mark.parametrize("reason", ["TASK_IS_PAUSED", "PLAN_EXECUTIONS_PAUSED"])
+def test_a_misfire_of_what_someone_paused_is_excused(reason):
+    assert after(told(Phase.MISFIRED, reason=reason)) == ()
+
+
 def test_the_labels_name_what_where_and_why():
-    assert opened(ended(Phase.MISFIRED, 1, reason="TASK_IS_PAUSED")).labels == {
+    assert opened(ended(Phase.MISFIRED, 1, reason="REMOTE_ENGINE_UNAVAILABLE")).labels == {
         "alertname": "misfired",
         "rule": "misfired",
         "severity": "warning",
@@ -124,7 +129,7 @@ def test_the_labels_name_what_where_and_why():
         "id": "t1",
         "name": "load",
         "trigger": "scheduled",
-        "reason": "TASK_IS_PAUSED",
+        "reason": "REMOTE_ENGINE_UNAVAILABLE",
     }
 
 

@@ -42,12 +42,19 @@ class Rule:
             and transition.phase is self.phase
             and transition.kind in self.kinds
             and (self.inside_plans or not inside_plan)
+            and not is_excused(transition)
         )
 
     def severity_of(self, transition: Transition) -> Severity:
         if self.manual_severity is not None and transition.trigger is Trigger.MANUAL:
             return self.manual_severity
         return self.severity
+
+
+def is_excused(transition: Transition) -> bool:
+    """Tell whether a run did not start because its task or plan is paused, as someone wished."""
+    reason = transition.reason or ""
+    return transition.phase is Phase.MISFIRED and reason.endswith("_PAUSED")
 
 
 _TASK = frozenset({Kind.TASK})

@@ -30,11 +30,14 @@ def bind(listen: str) -> socket.socket:
     """
     host, port = _host_and_port(listen)
     try:
-        return _bound(host, port) if host else _bound_everywhere(port)
+        sock = _bound(host, port) if host else _bound_everywhere(port)
+        # Connections inherit it; without, small answers wait for each other.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except UnicodeError as error:
         raise ListenError(f"http.listen {listen}: not a host name") from error
     except OSError as error:
         raise ListenError(f"http.listen {listen}: {_reason(error)}") from error
+    return sock
 
 
 def address_of(sock: socket.socket) -> str:

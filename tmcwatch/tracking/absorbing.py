@@ -63,8 +63,13 @@ def absorb(connection: Connection, looked: Looked) -> Absorbed:
 
 
 def portions(looked: Looked) -> Iterator[Looked]:
-    """Cut a look into transactions of a thousand rows; the last one moves the watermark."""
+    """Cut a look into transactions of a thousand rows; the last one moves the watermark.
+
+    Oldest first, so that what came later is not stored, and decided on, before it.
+    """
     rows = looked.rows
+    if len(rows) > ROWS_AT_ONCE:
+        rows = tuple(sorted(rows, key=lambda row: row.ended_at or row.triggered_at))
     while len(rows) > ROWS_AT_ONCE:
         yield replace(
             looked,
