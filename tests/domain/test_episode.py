@@ -114,7 +114,7 @@ def test_the_same_opening_has_the_same_id_and_another_run_another():
 
 @pytest.mark.parametrize("reason", ["TASK_IS_PAUSED", "PLAN_EXECUTIONS_PAUSED"])
 def test_a_misfire_of_what_someone_paused_is_excused(reason):
-    assert after(told(Phase.MISFIRED, reason=reason)) == ()
+    assert after(ended(Phase.MISFIRED, 1, reason=reason)) == ()
 
 
 def test_the_labels_name_what_where_and_why():
