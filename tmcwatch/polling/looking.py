@@ -3,8 +3,10 @@
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import Enum, auto
 
 import anyio
+import structlog
 
 from tmcwatch.api.errors import ApiError, NotFound
 from tmcwatch.domain.budget import Purpose
@@ -33,6 +35,8 @@ from tmcwatch.domain.window import WIDEST, OpenRun, Window, cheapest_cover
 from tmcwatch.polling.asking import List, Memory, problem_of
 from tmcwatch.polling.reading import Read, Rereads, read_provably, single
 
+log = structlog.get_logger()
+
 DETAILS_AT_ONCE = 20
 """Details, and names of strangers, that one look asks for; the rest is told without."""
 
@@ -41,6 +45,19 @@ REACH_BACK = WIDEST - timedelta(minutes=5)
 
 MISSING_AGAIN_AFTER = (60.0, 3600.0)
 """Seconds until an execution that answered 404 is asked for again, at first and at most."""
+
+
+CAUGHT_UP = timedelta(minutes=1)
+"""How far the watermark may lag without another look at once: the beat catches up with it."""
+
+
+class Outcome(Enum):
+    """What became of a look."""
+
+    PROVEN = auto()
+    BEHIND = auto()
+    """Proven, but there is more to read at once."""
+    FAILED = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,28 +86,36 @@ class Looker:
     _nameless: set[SubjectId] = field(default_factory=set)
 
     async def look(self) -> bool:
-        """Look once and send what it told; answers whether it succeeded and proved something."""
-        try:
-            return await self._look()
-        except ApiError as error:
-            await self.send(self._failed(problem_of(error), str(error)))
-            return False
-        finally:
-            # The tracker has committed the look when it takes this: the next look builds on it.
-            await self.send(Moment(at=self.now()))
+        """Look once and send what it told; answers whether it succeeded and proved something.
 
-    async def _look(self) -> bool:
+        After an outage it goes on at once, stretch by stretch, until it has caught up.
+        """
+        outcome = Outcome.BEHIND
+        while outcome is Outcome.BEHIND:
+            try:
+                outcome = await self._look()
+            except ApiError as error:
+                await self.send(self._failed(problem_of(error), str(error)))
+                outcome = Outcome.FAILED
+            finally:
+                # The tracker has committed the look when it takes this: the next one builds on it.
+                await self.send(Moment(at=self.now()))
+        return outcome is Outcome.PROVEN
+
+    async def _look(self) -> Outcome:
         position = await self.memory.position()
         if position is None:
             await self._first_look()
-            return True
+            return Outcome.PROVEN
         read, watermark = await self._read_head(position)
         await self._tell(position, read.rows, read=read, watermark=watermark)
-        if read.doubt is not None:
-            text = f"{read.window.start} to {read.window.end}: {read.doubt.value}"
-            await self.send(self._failed(LookProblem.UNPROVEN, text))
         await self._refresh(position, {row.id for row in read.rows})
-        return read.doubt is None
+        if watermark is None:
+            text = f"{read.window.start} to {read.window.end}: {read.doubt}"
+            await self.send(self._failed(LookProblem.UNPROVEN, text))
+            return Outcome.FAILED
+        is_behind = watermark < self.list.now() - self.settings.settle - CAUGHT_UP
+        return Outcome.BEHIND if is_behind else Outcome.PROVEN
 
     async def _first_look(self) -> None:
         """Begin to watch from now on; what was before is history, read behind the head."""
@@ -119,6 +144,15 @@ class Looker:
         """
         now = self.list.now()
         start = max(position.watermark, now - REACH_BACK)
+        if start > position.watermark:
+            log.error(
+                "gap",
+                account=self.account,
+                kind=self.list.kind.value,
+                start=position.watermark.isoformat(),
+                end=start.isoformat(),
+                problem="TMC no longer shows what ran then",
+            )
         newest = single(
             Window(start=start, end=max(now, start)),
             await self._ask(Window(start=start, end=max(now, start)), 0),
