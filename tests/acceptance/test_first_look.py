@@ -63,3 +63,16 @@ async def test_the_watermark_follows_the_clock_by_the_settle_lag(stage):
         status = await answers.status()
     ages = [one["watermark_age_seconds"] for one in status["accounts"][0]["lists"]]
     assert all(10 <= age <= 22 for age in ages), ages
+
+
+async def test_a_restart_does_not_prove_what_lies_in_the_future_of_tmc(stage):
+    """Before the first answer of a process, TMC's clock is not known."""
+    tenant = stage(replace(small(), history=timedelta(0)))
+    tenant.simulator.faults.put("clock_skew", seconds=-45.0)
+    async with tenant.watching():
+        await anyio.sleep(5)
+    async with tenant.watching() as answers:
+        await anyio.sleep(5)
+        status = await answers.status()
+    ages = [one["watermark_age_seconds"] for one in status["accounts"][0]["lists"]]
+    assert min(ages) >= 45

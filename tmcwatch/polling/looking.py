@@ -142,7 +142,7 @@ class Looker:
         Usually one page holds everything. Where it does not, the newest page is believed as far
         as it goes, and the stretch that has settled is read beside it with its certificate.
         """
-        now = self.list.now()
+        now, began = self.list.now(), anyio.current_time()
         start = max(position.watermark, now - REACH_BACK)
         if start > position.watermark:
             log.error(
@@ -157,7 +157,9 @@ class Looker:
             Window(start=start, end=max(now, start)),
             await self._ask(Window(start=start, end=max(now, start)), 0),
         )
-        settled = now - self.settings.settle
+        # The first answer of a process sets the clock: what lies in TMC's future is not proven.
+        asked_at = self.list.now() - timedelta(seconds=anyio.current_time() - began)
+        settled = min(now, asked_at) - self.settings.settle
         if newest.doubt is None:
             return newest, settled
         closed = await read_provably(
