@@ -4,7 +4,7 @@ import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tmcwatch.domain.budget import (
@@ -197,6 +197,7 @@ def test_retry_after_is_obeyed_exactly_within_reason(text, seconds):
     assert retry_after(text, served_at=SERVED_AT) == expected
 
 
+@example("0\x1f")
 @given(st.text(max_size=60))
 def test_no_text_in_retry_after_does_harm(text):
     asked = retry_after(text, served_at=SERVED_AT)

@@ -174,8 +174,9 @@ def retry_after(text: str | None, *, served_at: datetime) -> timedelta | None:
     """
     if text is None:
         return None
-    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text.strip()):
-        seconds = min(float(text), LONGEST_OBEYED.total_seconds())
+    number = text.strip()  # takes away more than `float` overlooks
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", number):
+        seconds = min(float(number), LONGEST_OBEYED.total_seconds())
         return timedelta(seconds=seconds)
     moment = http_date(text)
     if moment is None:
