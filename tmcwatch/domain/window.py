@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 PAGE_LIMIT = 100
 """Rows TMC gives in one page at most."""
@@ -12,7 +13,32 @@ OFFSET_LIMIT = 1_000
 """The highest offset TMC takes for task executions."""
 
 WIDEST = timedelta(days=10)
-"""The widest window TMC takes for task executions."""
+"""The widest window TMC takes for task executions since March 2026."""
+
+WIDEST_EVER = timedelta(days=60)
+"""The widest it took before, and perhaps still does where it was not yet changed."""
+
+UNBOUNDED = 2**31 - 1
+"""The highest offset of a list that takes any."""
+
+
+class Reading(StrEnum):
+    """What `from` and `to` of a list select; TMC's documentation and reports contradict."""
+
+    OVERLAP = "overlap"
+    """Runs that overlap the window: a running one is in every window until it ends."""
+    TRIGGER = "trigger"
+    """Runs triggered in the window."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What TMC takes in one question about a list, as far as it has shown."""
+
+    widest: timedelta | None = None
+    """None until a wider window than the narrowest ever documented was tried."""
+    deepest: int | None = None
+    """None until a higher offset than the lowest ever documented was tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,19 +1,24 @@
 """How far each list was read: watermark, head, and the history still to be read."""
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from tmcwatch.domain.execution import AccountName, Kind
-from tmcwatch.domain.observation import Looked, Position
-from tmcwatch.domain.window import Window
+from tmcwatch.domain.observation import Learned, Looked, Pass, Position
+from tmcwatch.domain.window import Limits, Reading, Window
 from tmcwatch.store.moments import loaded, stored
-from tmcwatch.store.schema import capture
+from tmcwatch.store.schema import capture, gaps
 
 # Built once: they are asked at every look or round.
 _POSITION = select(capture).where(
     capture.c.account == bindparam("asked_account"), capture.c.kind == bindparam("asked_kind")
+)
+_AWAY = select(capture.c.account, capture.c.kind, capture.c.away_from, capture.c.away_to).where(
+    capture.c.away_to.is_not(None)
 )
 _HISTORIES = select(capture.c.account, capture.c.history_from)
 
@@ -33,6 +38,13 @@ def position(connection: Connection, account: AccountName, kind: Kind) -> Positi
         watched_from=loaded(values.watched_from),
         watermark=loaded(values.watermark),
         history=history,
+        away=_away(values),
+        settle=_span(values.settle),
+        reading=None if values.reading is None else Reading(values.reading),
+        limits=Limits(widest=_span(values.widest), deepest=values.deepest),
+        checked_to=loaded(values.checked_to),
+        audited_at=loaded(values.audited_at),
+        audited_day_at=loaded(values.audited_day_at),
     )
 
 
@@ -41,12 +53,13 @@ def advance_capture(connection: Connection, looked: Looked) -> None:
     this = (capture.c.account == looked.account) & (capture.c.kind == looked.kind.value)
     if looked.watched_from is not None:
         _begin(connection, looked, looked.watched_from)
-    if looked.head:
-        connection.execute(update(capture).where(this).values(head_at=stored(looked.at)))
+    changes = _head(looked) | _learned(looked.learned) | _checked(looked)
+    if changes:
+        connection.execute(update(capture).where(this).values(**changes))
     if looked.watermark is not None:
-        behind = capture.c.watermark < stored(looked.watermark)
-        moved = update(capture).where(this, behind)
-        connection.execute(moved.values(watermark=stored(looked.watermark)))
+        _move_watermark(connection, this, stored(looked.watermark))
+    if looked.gap is not None:
+        _keep_gap(connection, looked, looked.gap)
     if looked.history_read:
         rest = looked.history
         connection.execute(
@@ -57,6 +70,27 @@ def advance_capture(connection: Connection, looked: Looked) -> None:
                 history_to=stored(rest.end) if rest else None,
             )
         )
+
+
+def lists_catching_up(connection: Connection) -> Mapping[tuple[AccountName, Kind], Window]:
+    """Answer with the lists that catch up with an outage, and from when to when it lasted."""
+    found = connection.execute(_AWAY).all()
+    return {
+        (AccountName(values.account), Kind(values.kind)): Window(
+            start=loaded(values.away_from), end=loaded(values.away_to)
+        )
+        for values in found
+    }
+
+
+def widen_settle(
+    connection: Connection, account: AccountName, kind: Kind, settle: timedelta
+) -> None:
+    """Write a longer settle lag, as a late find asks for; a shorter one changes nothing."""
+    this = (capture.c.account == account) & (capture.c.kind == kind.value)
+    shorter = capture.c.settle.is_(None) | (capture.c.settle < _microseconds(settle))
+    wider = update(capture).where(this, shorter).values(settle=_microseconds(settle))
+    connection.execute(wider)
 
 
 def accounts_with_history_read(connection: Connection) -> frozenset[AccountName]:
@@ -72,6 +106,89 @@ def watched_since(connection: Connection, account: AccountName, kind: Kind) -> d
         capture.c.account == account, capture.c.kind == kind.value
     )
     return loaded(connection.execute(query).scalar())
+
+
+def _head(looked: Looked) -> dict[str, int]:
+    if not looked.head:
+        return {}
+    changes = {"head_at": stored(looked.at), "skew": _microseconds(looked.skew)}
+    if looked.away is not None:
+        changes |= {
+            "away_from": stored(looked.away.start),
+            "away_to": stored(looked.away.end),
+        }
+    return changes
+
+
+def _learned(learned: Learned | None) -> dict[str, int | str | None]:
+    if learned is None:
+        return {}
+    changes: dict[str, int | str | None] = {}
+    if learned.settle is not None:
+        changes["settle"] = _microseconds(learned.settle)
+    if learned.reading is not None:
+        changes["reading"] = learned.reading.value
+    if learned.limits is not None:
+        widest = learned.limits.widest
+        changes["widest"] = None if widest is None else _microseconds(widest)
+        changes["deepest"] = learned.limits.deepest
+    return changes
+
+
+def _checked(looked: Looked) -> dict[str, int]:
+    window = looked.checked_window
+    if window is None:
+        return {}
+    match looked.checked:
+        case Pass.SECOND:
+            return {"checked_to": stored(window.end)}
+        case Pass.SAMPLE:
+            return {"audited_at": stored(looked.at + looked.skew)}
+        case Pass.DAY:
+            return {"audited_day_at": stored(looked.at + looked.skew)}
+        case None:
+            return {}
+
+
+def _move_watermark(connection: Connection, this: ColumnElement[bool], to: int) -> None:
+    """Move the watermark forward; past an outage's end, that is caught up with."""
+    caught_up = capture.c.away_to <= to
+    moved = update(capture).where(this, capture.c.watermark < to)
+    connection.execute(
+        moved.values(
+            watermark=to,
+            away_from=case((caught_up, None), else_=capture.c.away_from),
+            away_to=case((caught_up, None), else_=capture.c.away_to),
+        )
+    )
+
+
+def _keep_gap(connection: Connection, looked: Looked, gap: Window) -> None:
+    connection.execute(
+        insert(gaps)
+        .values(
+            account=looked.account,
+            kind=looked.kind.value,
+            start=stored(gap.start),
+            end=stored(gap.end),
+            found_at=stored(looked.at),
+        )
+        .on_conflict_do_nothing()
+    )
+
+
+def _away(values: Any) -> Window | None:  # noqa: ANN401 - a row
+    if values.away_from is None:
+        return None
+    return Window(start=loaded(values.away_from), end=loaded(values.away_to))
+
+
+def _span(microseconds: int | None) -> timedelta | None:
+    return None if microseconds is None else timedelta(microseconds=microseconds)
+
+
+def _microseconds(span: timedelta) -> int:
+    return span // timedelta(microseconds=1)
 
 
 def _begin(connection: Connection, looked: Looked, watched_from: datetime) -> None:
