@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tmcwatch.alerting.grouping import flush_groups, put_into_groups
+from tmcwatch.alerting.ourselves import about_ourselves, is_about_nothing
 from tmcwatch.alerting.settings import AccountLinks, Settings
 from tmcwatch.domain.alert import Alert, EndReason
 from tmcwatch.domain.episode import (
@@ -14,10 +15,10 @@ from tmcwatch.domain.episode import (
     changed_alerts,
     ended,
     expired,
-    owned,
 )
 from tmcwatch.domain.execution import ENDS, AccountName, Kind, Subject, Transition
 from tmcwatch.domain.link import run_link
+from tmcwatch.domain.ourselves import Concern, opened
 from tmcwatch.domain.rule import WATCHING
 from tmcwatch.store.alerts import (
     next_flush_at,
@@ -27,6 +28,7 @@ from tmcwatch.store.alerts import (
     stale_alerts,
 )
 from tmcwatch.store.capture import accounts_with_history_read
+from tmcwatch.store.conditions import untold_conditions
 from tmcwatch.store.engine import Connection
 from tmcwatch.store.executions import first_success_after
 from tmcwatch.store.outbox import bury_orphans
@@ -70,13 +72,18 @@ def decide(connection: Connection, settings: Settings, *, now: datetime) -> Deci
             changed[alert.id] = alert
     if ready:
         save_cursor(connection, CURSOR, ready[-1][0])
-    for alert in (*_expired(connection, now), *_openings(connection, settings, now)):
+    noted = untold_conditions(connection, most=AT_ONCE)
+    for alert in (
+        *_expired(connection, now),
+        *_openings(connection, settings, now),
+        *about_ourselves(connection, settings, noted, now=now),
+    ):
         save_alerts(connection, [alert])
         changed[alert.id] = alert
     put_into_groups(connection, settings, changed.values(), now=now)
     flushed = flush_groups(connection, settings, now=now, most=AT_ONCE)
     return Decided(
-        more=len(ready) == AT_ONCE or flushed.groups == AT_ONCE,
+        more=AT_ONCE in {len(ready), len(noted), flushed.groups},
         owed=flushed.owed,
         next_at=next_flush_at(connection),
         alerts=tuple(changed.values()),
@@ -86,7 +93,8 @@ def decide(connection: Connection, settings: Settings, *, now: datetime) -> Deci
 def settle(connection: Connection, settings: Settings, *, now: datetime) -> None:
     """Settle what a changed config leaves behind, before the first round with it.
 
-    Alerts of rules that are gone are closed, silently; deliveries to targets that are gone become
+    Alerts of rules that are gone are closed, silently, as are those that say how an account or a
+    list is watched that no longer is; deliveries to targets that are gone become
     dead letters, which a person can see.
     """
     names = {rule.name for rule in settings.rules if rule.enabled} | {WATCHING.name}
@@ -95,7 +103,7 @@ def settle(connection: Connection, settings: Settings, *, now: datetime) -> None
         (
             ended(alert, EndReason.CLOSED, at=now, now=now)
             for alert in open_alerts(connection)
-            if alert.rule not in names
+            if alert.rule not in names or is_about_nothing(settings, alert)
         ),
     )
     targets = {name for receiver in settings.receivers.values() for name in receiver.targets}
@@ -189,26 +197,12 @@ def _openings(connection: Connection, settings: Settings, now: datetime) -> Iter
 def _opening(account: AccountName, stand: Failing, settings: Settings, *, now: datetime) -> Alert:
     oldest = f", the oldest since {stand.oldest:%-d %B %Y}" if stand.oldest else ""
     broken = f"{stand.failing:,} of them failing{oldest}" if stand.failing else "none failing"
-    summary = f"Now watching {account}: {stand.tasks:,} tasks and {stand.plans:,} plans, {broken}."
-    labels = {
-        "alertname": WATCHING.name,
-        "rule": WATCHING.name,
-        "severity": WATCHING.severity.value,
-        "account": account,
-        "environment": "",
-        "workspace": "",
-        "kind": "account",
-        "id": account,
-        "name": account,
-        "trigger": "",
-    }
-    return Alert(
-        id=alert_id(WATCHING.name, account, now.isoformat()),
-        rule=WATCHING.name,
-        severity=WATCHING.severity,
-        labels=owned(labels, settings.ownership),
-        annotations={"summary": summary, "latest_at": now.isoformat()},
+    return opened(
+        WATCHING,
+        Concern(account=account),
+        f"Now watching {account}: {stand.tasks:,} tasks and {stand.plans:,} plans, {broken}.",
+        id_=alert_id(WATCHING.name, account, now.isoformat()),
         starts_at=now,
-        opened_at=now,
-        changed_at=now,
+        ownership=settings.ownership,
+        now=now,
     )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tmcwatch.domain.episode import Ownership
-from tmcwatch.domain.execution import AccountName
+from tmcwatch.domain.execution import AccountName, Kind
 from tmcwatch.domain.routing import Route, group_labels
 from tmcwatch.domain.rule import Rule
 
@@ -33,6 +33,8 @@ class Settings:
     root: Route
     receivers: Mapping[str, Receiver]
     accounts: Mapping[AccountName, AccountLinks]
+    kinds: frozenset[Kind] = frozenset(Kind)
+    """What is watched of each account."""
     external_url: str = ""
 
 

@@ -24,6 +24,7 @@ from tmcwatch.app.wiring import (
     rules_of,
     settings_of,
     targets_of,
+    watchfulness_of,
 )
 from tmcwatch.app.world import World
 from tmcwatch.config import Account, Config
@@ -108,6 +109,7 @@ class _Watch:
             changed=self._changed,
             metrics=self._parts.metrics,
             health=self._parts.health,
+            watchfulness=watchfulness_of(self._config, self._world),
         )
         async with AsyncExitStack() as stack, anyio.create_task_group() as telling:
             for target in targets_of(self._config, self._world):

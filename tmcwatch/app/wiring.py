@@ -23,6 +23,7 @@ from tmcwatch.domain.execution import AccountName, ExecutionId, Kind, SubjectId
 from tmcwatch.domain.link import DEFAULT
 from tmcwatch.domain.observation import Followed, Position
 from tmcwatch.domain.rule import BUILT_IN, Rule
+from tmcwatch.domain.sight import patience
 from tmcwatch.notifiers import Outside, build, is_idempotent, targets
 from tmcwatch.polling.asking import List, Memory, PlanList, TaskList
 from tmcwatch.polling.looking import LookSettings
@@ -30,6 +31,7 @@ from tmcwatch.polling.reading import Rereads
 from tmcwatch.store import capture, executions, subjects, transitions
 from tmcwatch.store.engine import Connection, Store
 from tmcwatch.telemetry.metrics import Metrics
+from tmcwatch.tracking.watchfulness import Watchfulness
 
 log = structlog.get_logger()
 
@@ -91,6 +93,7 @@ def settings_of(config: Config) -> Settings:
             )
             for account in config.accounts
         },
+        kinds=frozenset(kinds_of(config)),
         external_url=config.http.external_url,
     )
 
@@ -227,6 +230,16 @@ def memory_of(account: AccountName, kind: Kind, store: Store, world: World) -> M
         triggers=triggers,
         completed=completed,
         unnamed=unnamed,
+    )
+
+
+def watchfulness_of(config: Config, world: World) -> Watchfulness:
+    """Answer with what judges whether every list is seen."""
+    return Watchfulness(
+        [(AccountName(one.name), kind) for one in config.accounts for kind in kinds_of(config)],
+        limit=patience(config.watch.beat),
+        settle=config.watch.settle.floor,
+        started_at=world.now(),
     )
 
 

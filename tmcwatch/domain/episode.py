@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity
 from tmcwatch.domain.execution import ENDS, Phase, Subject, Transition
 from tmcwatch.domain.matcher import Matcher, all_match
-from tmcwatch.domain.rule import Nature, Rule
+from tmcwatch.domain.rule import LASTING, Nature, Rule
 
 EXPIRES_AFTER = timedelta(days=7)
 """A verdict that nobody follows up ends after this long."""
@@ -75,9 +75,12 @@ def changed_alerts(
 
 
 def expired(alert: Alert, *, now: datetime) -> Alert | None:
-    """Answer with the alert ended, if nobody has followed it up for too long."""
+    """Answer with the alert ended, if nobody has followed it up for too long.
+
+    A state is over when it is over: nobody needs to follow it up.
+    """
     latest = latest_at(alert)
-    if now - latest < EXPIRES_AFTER:
+    if alert.rule in LASTING or now - latest < EXPIRES_AFTER:
         return None
     return ended(alert, EndReason.EXPIRED, at=latest + EXPIRES_AFTER, now=now)
 

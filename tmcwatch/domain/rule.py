@@ -117,9 +117,34 @@ BUILT_IN: Mapping[str, Rule] = {
             severity=Severity.INFO,
             phase=Phase.SHUT_DOWN,
         ),
+        Rule(
+            name="blind",
+            summary="cannot be seen",
+            nature=Nature.STATE,
+            severity=Severity.CRITICAL,
+        ),
+        Rule(
+            name="account_unauthorized",
+            summary="refuses our token",
+            nature=Nature.STATE,
+            severity=Severity.CRITICAL,
+        ),
+        Rule(
+            name="gap",
+            summary="has a stretch that nobody can read any more",
+            nature=Nature.NOTICE,
+            severity=Severity.WARNING,
+        ),
+        Rule(
+            name="audit_discrepancy",
+            summary="had runs or ends that were missed",
+            nature=Nature.NOTICE,
+            severity=Severity.WARNING,
+        ),
     )
 }
-"""Every rule that a transition opens, by name. Nothing is critical unless the config says so."""
+"""Every rule that the config may change, by name: those that a transition opens, then those about
+the watching itself. Of the former none is critical unless the config says so."""
 
 WATCHING = Rule(
     name="watching",
@@ -128,3 +153,16 @@ WATCHING = Rule(
     severity=Severity.INFO,
 )
 """The opening digest of an account: told once, when its history is read."""
+
+LASTING = frozenset(rule.name for rule in BUILT_IN.values() if rule.nature is Nature.STATE)
+"""Rules whose alerts end when the state is over, and never before."""
+
+NOTICES = frozenset(
+    rule.name for rule in (*BUILT_IN.values(), WATCHING) if rule.nature is Nature.NOTICE
+)
+"""Rules whose alerts are told once and end by that."""
+
+ABOUT_OURSELVES = frozenset(rule.name for rule in BUILT_IN.values() if rule.phase is None) | {
+    WATCHING.name
+}
+"""Rules about the watching itself: no run opens them."""

@@ -11,13 +11,19 @@ from sqlalchemy.dialects.sqlite import insert
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity, Status
 from tmcwatch.domain.execution import AccountName, Kind, SubjectId
 from tmcwatch.domain.grouping import Group, Member
+from tmcwatch.domain.rule import LASTING
 from tmcwatch.store.moments import loaded, stored
 from tmcwatch.store.schema import alerts, groups, members
 
 # Built once: they are asked at every round.
+_ALERT = select(alerts).where(alerts.c.id == bindparam("asked_id"))
 _STALE = (
     select(alerts)
-    .where(alerts.c.ends_at.is_(None), alerts.c.changed_at < bindparam("before"))
+    .where(
+        alerts.c.ends_at.is_(None),
+        alerts.c.changed_at < bindparam("before"),
+        alerts.c.rule.not_in(sorted(LASTING)),
+    )
     .limit(bindparam("most"))
 )
 _DUE = (
@@ -42,13 +48,18 @@ def ongoing_alerts(
     )
 
 
+def load_alert(connection: Connection, id_: AlertId) -> Alert | None:
+    values = connection.execute(_ALERT, {"asked_id": id_}).one_or_none()
+    return None if values is None else _alert(values)
+
+
 def open_alerts(connection: Connection) -> tuple[Alert, ...]:
     """Answer with every open alert, oldest first."""
     return _alerts_where(connection, alerts.c.ends_at.is_(None))
 
 
 def stale_alerts(connection: Connection, before: datetime, *, most: int) -> tuple[Alert, ...]:
-    """Answer with open alerts that nothing has changed since `before`."""
+    """Answer with open alerts that nothing has changed since `before`, lasting states apart."""
     found = connection.execute(_STALE, {"before": stored(before), "most": most})
     return tuple(_alert(values) for values in found)
 

@@ -93,6 +93,16 @@ def widen_settle(
     connection.execute(wider)
 
 
+def is_known_gap(
+    connection: Connection, account: AccountName, kind: Kind, start: datetime
+) -> bool:
+    """Tell whether the gap that begins at `start` was found before."""
+    found = select(gaps.c.found_at).where(
+        gaps.c.account == account, gaps.c.kind == kind.value, gaps.c.start == stored(start)
+    )
+    return connection.execute(found).first() is not None
+
+
 def accounts_with_history_read(connection: Connection) -> frozenset[AccountName]:
     """Answer with the accounts whose every list was looked at and has no history left to read."""
     rows = connection.execute(_HISTORIES).all()

@@ -15,6 +15,7 @@ from tmcwatch.supervisor import Bell
 from tmcwatch.telemetry.health import Health
 from tmcwatch.telemetry.metrics import Metrics
 from tmcwatch.tracking.absorbing import absorb, absorb_names, portions
+from tmcwatch.tracking.watchfulness import Watchfulness, write_changes
 
 log = structlog.get_logger()
 
@@ -30,6 +31,7 @@ class Tracker:
     changed: Bell
     metrics: Metrics
     health: Health
+    watchfulness: Watchfulness
 
     async def run(self, observations: MemoryObjectReceiveStream[Observation]) -> None:
         """Take in observations until their stream ends.
@@ -37,6 +39,7 @@ class Tracker:
         Raises StoreError where the store fails; the observation is then lost, which costs only
         another read, as the watermark did not move.
         """
+        await self._write(self.watchfulness.begin)
         async for observation in observations:
             match observation:
                 case Looked():
@@ -48,13 +51,14 @@ class Tracker:
                     self._failed(observation)
                 case Moment():
                     pass  # its sender learns that what it sent before is committed
+            await self._watch_over(observation)
 
     async def _looked(self, looked: Looked) -> None:
         for portion in portions(looked):
             absorbed = await self._write(partial(absorb, looked=portion))
             for transition in absorbed.transitions:
                 self._told(transition)
-            if absorbed.transitions or portion.history_read:
+            if absorbed.transitions or portion.history_read or portion.gap:
                 self.changed.ring()
             if absorbed.quarantined:
                 log.warning(
@@ -66,6 +70,24 @@ class Tracker:
         if looked.head:
             self.health.looked(looked.account, looked.kind, at=looked.at)
         self.metrics.look(looked.account, ok=True)
+
+    async def _watch_over(self, observation: Observation) -> None:
+        """Begin or end what an observation shows of the watching itself; mostly it is nothing."""
+        changes = self.watchfulness.after(observation)
+        if not changes:
+            return
+        await self._write(partial(write_changes, changes=changes))
+        self.watchfulness.committed(changes)
+        self.changed.ring()
+        for condition in changes:
+            tell = log.warning if condition.until is None else log.info
+            tell(
+                "condition_began" if condition.until is None else "condition_ended",
+                rule=condition.rule,
+                account=condition.account,
+                kind=condition.kind or None,
+                text=condition.text or None,
+            )
 
     async def _write(self, work: Callable[[Connection], Result]) -> Result:
         result: Result = await self.in_thread(self.store.write, work)  # type: ignore[assignment]
