@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tmcwatch.alerting.grouping import flush_groups, put_into_groups
+from tmcwatch.alerting.holding import holding_of, let_go
 from tmcwatch.alerting.ourselves import about_ourselves, is_about_nothing
 from tmcwatch.alerting.settings import AccountLinks, Settings
 from tmcwatch.domain.alert import Alert, EndReason
@@ -65,18 +66,22 @@ def decide(connection: Connection, settings: Settings, *, now: datetime) -> Deci
     """Decide on everything new, and on everything whose time has come."""
     waiting = transitions_after(connection, cursor(connection, CURSOR), most=AT_ONCE)
     ready = _named_or_late(connection, waiting, now=now)
+    holding = holding_of(connection, settings)
     changed: dict[str, Alert] = {}
     for sequence, transition in ready:
         for alert in _decided(connection, settings, transition, sequence):
             save_alerts(connection, [alert])
-            changed[alert.id] = alert
+            if not holding.keeps(connection, transition, alert):
+                changed[alert.id] = alert
     if ready:
         save_cursor(connection, CURSOR, ready[-1][0])
+    is_drained = len(ready) == len(waiting) < AT_ONCE
     noted = untold_conditions(connection, most=AT_ONCE)
     for alert in (
         *_expired(connection, now),
         *_openings(connection, settings, now),
         *about_ourselves(connection, settings, noted, now=now),
+        *let_go(connection, settings, holding, is_drained=is_drained, now=now),
     ):
         save_alerts(connection, [alert])
         changed[alert.id] = alert

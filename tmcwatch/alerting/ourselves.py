@@ -8,7 +8,7 @@ from tmcwatch.domain.alert import Alert
 from tmcwatch.domain.condition import Condition
 from tmcwatch.domain.execution import Kind
 from tmcwatch.domain.ourselves import changed_by, id_of
-from tmcwatch.domain.rule import LASTING
+from tmcwatch.domain.rule import AWAY, LASTING
 from tmcwatch.store.alerts import load_alert
 from tmcwatch.store.conditions import take_note
 from tmcwatch.store.engine import Connection
@@ -29,8 +29,8 @@ def about_ourselves(
     noted = tuple(untold)
     for place, condition in noted:
         rule = rules.get(condition.rule)
-        if rule is None:
-            continue
+        if rule is None or rule.name == AWAY:
+            continue  # an outage is told by its digest, once it is caught up with
         known = load_alert(connection, id_of(condition, place))
         alert = changed_by(condition, place, rule, known, ownership=settings.ownership, now=now)
         if alert is not None:

@@ -9,6 +9,7 @@ from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity
 from tmcwatch.domain.execution import ENDS, Phase, Subject, Transition
 from tmcwatch.domain.matcher import Matcher, all_match
 from tmcwatch.domain.rule import LASTING, Nature, Rule
+from tmcwatch.domain.spoken import span
 
 EXPIRES_AFTER = timedelta(days=7)
 """A verdict that nobody follows up ends after this long."""
@@ -191,9 +192,11 @@ def _annotations(
     tasks = f" ({', '.join(circumstances.broken_tasks)})" if circumstances.broken_tasks else ""
     where = f" at {breakage.step}{tasks}" if breakage else ""
     why = f": {transition.reason}" if transition.reason else ""
+    late = span(transition.seen_at - transition.at) if transition.backfilled else ""
+    found = f", found {late} after it happened" if late else ""
     error = transition.error or (breakage.error if breakage else None)
     texts = {
-        "summary": f"{transition.kind.value} {subject.name} {rule.summary}{where}{why}",
+        "summary": f"{transition.kind.value} {subject.name} {rule.summary}{where}{why}{found}",
         "execution_id": transition.execution,
         "latest_execution_id": transition.execution,
         "latest_at": transition.at.isoformat(),

@@ -60,6 +60,9 @@ def is_excused(transition: Transition) -> bool:
 _TASK = frozenset({Kind.TASK})
 _PLAN = frozenset({Kind.PLAN})
 
+AWAY = "away"
+"""The digest after an outage."""
+
 BUILT_IN: Mapping[str, Rule] = {
     rule.name: rule
     for rule in (
@@ -128,6 +131,12 @@ BUILT_IN: Mapping[str, Rule] = {
             summary="refuses our token",
             nature=Nature.STATE,
             severity=Severity.CRITICAL,
+        ),
+        Rule(
+            name=AWAY,
+            summary="was out of sight",
+            nature=Nature.NOTICE,
+            severity=Severity.WARNING,
         ),
         Rule(
             name="gap",

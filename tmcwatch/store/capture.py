@@ -119,14 +119,13 @@ def watched_since(connection: Connection, account: AccountName, kind: Kind) -> d
 
 
 def _head(looked: Looked) -> dict[str, int]:
-    if not looked.head:
-        return {}
-    changes = {"head_at": stored(looked.at), "skew": _microseconds(looked.skew)}
+    changes: dict[str, int] = {}
+    if looked.head:
+        changes = {"head_at": stored(looked.at), "skew": _microseconds(looked.skew)}
+    # Also with the first part of a look that is cut: its rows belong to the outage.
     if looked.away is not None:
-        changes |= {
-            "away_from": stored(looked.away.start),
-            "away_to": stored(looked.away.end),
-        }
+        changes["away_from"] = stored(looked.away.start)
+        changes["away_to"] = stored(looked.away.end)
     return changes
 
 

@@ -24,7 +24,7 @@ from tmcwatch.store.quarantine import quarantine_rows
 from tmcwatch.store.subjects import save_names
 from tmcwatch.store.transitions import append_transitions, names_cursor, save_cursor
 from tmcwatch.tracking.counting import count
-from tmcwatch.tracking.notices import gap_found
+from tmcwatch.tracking.notices import gap_found, outage_found
 
 log = structlog.get_logger()
 
@@ -59,6 +59,8 @@ def absorb(connection: Connection, looked: Looked) -> Absorbed:
     if bad or looked.watched_from is not None:  # the counter exists at 0 from the first look
         quarantined = Counted(metric="quarantined_rows_total", account=account, kind=kind)
         add_to_counters(connection, Counter({quarantined: len(bad)}))
+    if looked.away is not None:
+        outage_found(connection, account, kind, looked.away)
     if looked.gap is not None:
         gap_found(connection, account, kind, looked.gap, at=looked.at)
     advance_capture(connection, looked)

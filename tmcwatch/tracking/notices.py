@@ -1,10 +1,12 @@
-"""What looks find wrong with what was read before: told once, in the look's transaction."""
+"""What looks find of outages and of what was missed: written in the look's transaction."""
 
 from dataclasses import replace
 from datetime import datetime
 
 from tmcwatch.domain.condition import Condition
 from tmcwatch.domain.execution import AccountName, Kind
+from tmcwatch.domain.rule import AWAY
+from tmcwatch.domain.spoken import stretch
 from tmcwatch.domain.window import Window
 from tmcwatch.store.capture import is_known_gap
 from tmcwatch.store.conditions import begin_condition
@@ -21,7 +23,7 @@ def gap_found(
     if is_known_gap(connection, account, kind, gap.start):
         return
     text = (
-        f"What ran {_stretch(gap)} is not known: TMC no longer shows the {kind.value}s of "
+        f"What ran from {stretch(gap)} is not known: TMC no longer shows the {kind.value}s of "
         f"{account} of that time"
     )
     _tell(connection, Condition(rule="gap", account=account, kind=kind, text=text, since=at))
@@ -39,17 +41,21 @@ def discrepancy_found(
     """Tell that reading a certified window again showed rows or ends that had been missed."""
     what = "row or end" if number == 1 else "rows or ends"
     text = (
-        f"Reading the {kind.value}s of {account} {_stretch(window)} again showed {number:,} "
+        f"Reading the {kind.value}s of {account} from {stretch(window)} again showed {number:,} "
         f"{what} that had been missed; they are stored and told now"
     )
     rule = "audit_discrepancy"
     _tell(connection, Condition(rule=rule, account=account, kind=kind, text=text, since=at))
 
 
+def outage_found(connection: Connection, account: AccountName, kind: Kind, away: Window) -> None:
+    """Write that an outage is being caught up with: alerting ends that, with a digest."""
+    begin_condition(
+        connection,
+        Condition(rule=AWAY, account=account, kind=kind, text=stretch(away), since=away.start),
+    )
+
+
 def _tell(connection: Connection, condition: Condition) -> None:
     # Over as it begins, so that each is a condition of its own.
     begin_condition(connection, replace(condition, until=condition.since))
-
-
-def _stretch(window: Window) -> str:
-    return f"from {window.start:%Y-%m-%d %H:%M} to {window.end:%Y-%m-%d %H:%M} UTC"
