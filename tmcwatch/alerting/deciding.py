@@ -17,10 +17,11 @@ from tmcwatch.domain.episode import (
     ended,
     expired,
 )
-from tmcwatch.domain.execution import ENDS, AccountName, Kind, Subject, Transition
+from tmcwatch.domain.execution import ENDS, AccountName, Kind, Subject, SubjectId, Transition
 from tmcwatch.domain.link import run_link
 from tmcwatch.domain.ourselves import Concern, opened
-from tmcwatch.domain.rule import WATCHING
+from tmcwatch.domain.rule import ABOUT_OURSELVES, WATCHING
+from tmcwatch.domain.scope import EVERYTHING
 from tmcwatch.store.alerts import (
     next_flush_at,
     ongoing_alerts,
@@ -99,7 +100,8 @@ def settle(connection: Connection, settings: Settings, *, now: datetime) -> None
     """Settle what a changed config leaves behind, before the first round with it.
 
     Alerts of rules that are gone are closed, silently, as are those that say how an account or a
-    list is watched that no longer is; deliveries to targets that are gone become
+    list is watched that no longer is, and those of tasks and plans that are no longer in scope;
+    deliveries to targets that are gone become
     dead letters, which a person can see.
     """
     names = {rule.name for rule in settings.rules if rule.enabled} | {WATCHING.name}
@@ -108,11 +110,22 @@ def settle(connection: Connection, settings: Settings, *, now: datetime) -> None
         (
             ended(alert, EndReason.CLOSED, at=now, now=now)
             for alert in open_alerts(connection)
-            if alert.rule not in names or is_about_nothing(settings, alert)
+            if alert.rule not in names
+            or is_about_nothing(settings, alert)
+            or _is_outside(connection, settings, alert)
         ),
     )
     targets = {name for receiver in settings.receivers.values() for name in receiver.targets}
     bury_orphans(connection, targets, now)
+
+
+def _is_outside(connection: Connection, settings: Settings, alert: Alert) -> bool:
+    scope = settings.scopes.get(AccountName(alert.labels["account"]), EVERYTHING)
+    if scope == EVERYTHING or alert.rule in ABOUT_OURSELVES:
+        return False
+    kind, id_ = Kind(alert.labels["kind"]), SubjectId(alert.labels["id"])
+    found = load_subjects(connection, AccountName(alert.labels["account"]), kind, [id_])
+    return id_ in found and not scope.includes(found[id_][0])
 
 
 def _named_or_late(
@@ -139,6 +152,8 @@ def _decided(
         return ()
     found = load_subjects(connection, account, kind, [subject]).get(subject)
     names = found[0] if found else unnamed(subject, kind)
+    if not settings.scopes.get(account, EVERYTHING).includes(names):
+        return ()  # seen before its name was known
     last_success = found[1].last_success_at if found else None
     # Asked only where a newer success is known; the log says whether it was seen before this end.
     after = (

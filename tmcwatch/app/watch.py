@@ -22,6 +22,7 @@ from tmcwatch.app.wiring import (
     memory_of,
     rereads_of,
     rules_of,
+    scopes_of,
     settings_of,
     targets_of,
     watchfulness_of,
@@ -110,6 +111,7 @@ class _Watch:
             metrics=self._parts.metrics,
             health=self._parts.health,
             watchfulness=watchfulness_of(self._config, self._world),
+            scopes=scopes_of(self._config),
         )
         async with AsyncExitStack() as stack, anyio.create_task_group() as telling:
             for target in targets_of(self._config, self._world):

@@ -23,6 +23,7 @@ from tmcwatch.domain.execution import AccountName, ExecutionId, Kind, SubjectId
 from tmcwatch.domain.link import DEFAULT
 from tmcwatch.domain.observation import Followed, Position
 from tmcwatch.domain.rule import BUILT_IN, Rule
+from tmcwatch.domain.scope import Scope
 from tmcwatch.domain.sight import patience
 from tmcwatch.notifiers import Outside, build, is_idempotent, targets
 from tmcwatch.polling.asking import List, Memory, PlanList, TaskList
@@ -94,6 +95,7 @@ def settings_of(config: Config) -> Settings:
             for account in config.accounts
         },
         kinds=frozenset(kinds_of(config)),
+        scopes=scopes_of(config),
         external_url=config.http.external_url,
     )
 
@@ -102,6 +104,17 @@ def _template(account: Account) -> str:
     if account.link == "off" or (account.link == "default" and account.region is None):
         return ""
     return DEFAULT if account.link == "default" else account.link
+
+
+def scopes_of(config: Config) -> dict[AccountName, Scope]:
+    """Answer with what is watched of each account."""
+    return {AccountName(account.name): scope_of(account) for account in config.accounts}
+
+
+def scope_of(account: Account) -> Scope:
+    return Scope(
+        environments=frozenset(account.environments), workspaces=frozenset(account.workspaces)
+    )
 
 
 def targets_of(config: Config, world: World, *, only: str | None = None) -> Iterable[Target]:

@@ -133,6 +133,12 @@ BUILT_IN: Mapping[str, Rule] = {
             severity=Severity.CRITICAL,
         ),
         Rule(
+            name="workspace_lost",
+            summary="is no longer visible",
+            nature=Nature.STATE,
+            severity=Severity.WARNING,
+        ),
+        Rule(
             name=AWAY,
             summary="was out of sight",
             nature=Nature.NOTICE,

@@ -1,7 +1,7 @@
 """Absorbing a look: its rows, transitions, counters and watermark in one transaction."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -12,10 +12,12 @@ from tmcwatch.domain.execution import (
     BadRow,
     Execution,
     ExecutionId,
+    Subject,
     Transition,
 )
 from tmcwatch.domain.lifecycle import advance
 from tmcwatch.domain.observation import Looked, NamesRead
+from tmcwatch.domain.scope import EVERYTHING, Scope
 from tmcwatch.store.capture import advance_capture, watched_since
 from tmcwatch.store.counters import Counted, add_to_counters
 from tmcwatch.store.engine import Connection
@@ -25,6 +27,7 @@ from tmcwatch.store.subjects import save_names
 from tmcwatch.store.transitions import append_transitions, names_cursor, save_cursor
 from tmcwatch.tracking.counting import count
 from tmcwatch.tracking.notices import gap_found, outage_found
+from tmcwatch.tracking.places import note_workspaces
 
 log = structlog.get_logger()
 
@@ -89,17 +92,21 @@ def portions(looked: Looked) -> Iterator[Looked]:
     yield replace(looked, rows=rows)
 
 
-def absorb_names(connection: Connection, names: NamesRead) -> None:
-    """Write names; a complete list is remembered as such."""
-    save_names(connection, names.account, names.subjects, complete=names.complete)
-    add_to_counters(connection, Counter(dict.fromkeys(_zeros(names), 0)))
+def absorb_names(connection: Connection, names: NamesRead, scope: Scope = EVERYTHING) -> None:
+    """Write names and workspaces; a complete list is remembered as such."""
+    outside = {one for one in names.subjects if not scope.includes(one)}
+    save_names(connection, names.account, names.subjects, complete=names.complete, outside=outside)
+    add_to_counters(connection, Counter(dict.fromkeys(_zeros(names, outside), 0)))
     if names.complete:
         save_cursor(connection, names_cursor(names.account), 1)
+    if names.workspaces is not None:
+        note_workspaces(connection, names.account, names.workspaces, scope, at=names.at)
 
 
-def _zeros(names: NamesRead) -> Iterator[Counted]:
+def _zeros(names: NamesRead, outside: Container[Subject]) -> Iterator[Counted]:
     """Give the counters that exist from the first look: a series born at 1 hides its increase."""
-    places = {(one.environment, one.workspace, one.kind) for one in names.subjects}
+    watched = (one for one in names.subjects if one not in outside)
+    places = {(one.environment, one.workspace, one.kind) for one in watched}
     for environment, workspace, kind in places:
         for phase in ENDS:
             yield Counted(

@@ -1,15 +1,16 @@
 """The service that tracks: observations in, one transaction each, and the next service woken."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
 import structlog
 from anyio.streams.memory import MemoryObjectReceiveStream
 
-from tmcwatch.domain.execution import ENDS, Phase, Transition
+from tmcwatch.domain.execution import ENDS, AccountName, Phase, Transition
 from tmcwatch.domain.observation import Looked, LookFailed, Moment, NamesRead, Observation
+from tmcwatch.domain.scope import EVERYTHING, Scope
 from tmcwatch.store.engine import Connection, Store
 from tmcwatch.supervisor import Bell
 from tmcwatch.telemetry.health import Health
@@ -32,6 +33,8 @@ class Tracker:
     metrics: Metrics
     health: Health
     watchfulness: Watchfulness
+    scopes: Mapping[AccountName, Scope] = field(default_factory=dict)
+    """Of the accounts that are not watched as a whole."""
 
     async def run(self, observations: MemoryObjectReceiveStream[Observation]) -> None:
         """Take in observations until their stream ends.
@@ -45,13 +48,20 @@ class Tracker:
                 case Looked():
                     await self._looked(observation)
                 case NamesRead():
-                    await self._write(partial(absorb_names, names=observation))
-                    self.changed.ring()
+                    await self._names(observation)
                 case LookFailed():
                     self._failed(observation)
                 case Moment():
                     pass  # its sender learns that what it sent before is committed
             await self._watch_over(observation)
+
+    async def _names(self, names: NamesRead) -> None:
+        scope = self.scopes.get(names.account, EVERYTHING)
+        await self._write(partial(absorb_names, names=names, scope=scope))
+        self.changed.ring()
+        unseen = scope.unseen(names.workspaces) if names.workspaces is not None else ()
+        if unseen:
+            log.warning("scope_not_visible", account=names.account, entries=list(unseen))
 
     async def _looked(self, looked: Looked) -> None:
         for portion in portions(looked):
