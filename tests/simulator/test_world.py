@@ -287,10 +287,10 @@ LIVES = st.tuples(
 @given(
     lives=st.lists(LIVES, max_size=25),
     window=st.tuples(st.integers(-10, 320), st.integers(0, 330)),
-    by_trigger=st.booleans(),
+    reading=st.sampled_from(["overlap", "trigger", "started"]),
     late=st.integers(0, 10),
 )
-def test_the_index_finds_what_a_look_at_every_run_finds(lives, window, by_trigger, late):
+def test_the_index_finds_what_a_look_at_every_run_finds(lives, window, reading, late):
     task = World(quiet(), start=EPOCH).tenant.tasks[0]
     index = Index[TaskRun]()
     for number, (at, wait, lasts, lag) in enumerate(lives):
@@ -302,7 +302,7 @@ def test_the_index_finds_what_a_look_at_every_run_finds(lives, window, by_trigge
                 execution_type="MANUAL",
                 triggered=at * MINUTE,
                 dispatched=at * MINUTE,
-                started=start * MINUTE,
+                started=start * MINUTE if lasts else None,
                 stopping=None,
                 finished=(start + lasts) * MINUTE,
                 end="EXECUTION_SUCCESS",
@@ -311,12 +311,12 @@ def test_the_index_finds_what_a_look_at_every_run_finds(lives, window, by_trigge
         )
     view = View(now=300 * MINUTE, late_by=late * MINUTE, late_share=0.5)
     earliest, latest = (moment * MINUTE for moment in window)
-    found = index.select(Span(earliest, latest, by_trigger), view)
+    found = index.select(Span(earliest, latest, reading), view)
     newest = found.page(0, len(found))
     assert {run.number for run in newest} == {
         run.number
         for run in index.runs
-        if belongs(run, view, Span(earliest, min(latest, view.now), by_trigger))
+        if belongs(run, view, Span(earliest, min(latest, view.now), reading))
     }
     assert [run.triggered for run in newest] == sorted(
         (run.triggered for run in newest), reverse=True
@@ -327,7 +327,9 @@ def belongs(run: TaskRun, view: View, span: Span) -> bool:
     at = view.as_of(run)
     if at < run.triggered:
         return False
-    if span.by_trigger:
+    if span.reading == "trigger":
         return span.earliest <= run.triggered <= span.latest
+    if span.reading == "started" and (run.started is None or run.started > at):
+        return False
     ended_before = run.finished <= at and run.finished < span.earliest
     return run.begin(at) <= span.latest and not ended_before
