@@ -1,24 +1,27 @@
 """Measures and prints: `python -m tests.benchmarks [NAME…] [--minutes N]`; asserts nothing."""
 
 import argparse
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from functools import partial
 
 import anyio
 
 from tests.benchmarks import absorbing, scraping, starting, storm, tenant
+from tests.benchmarks.comparing import measuring
 from tests.benchmarks.machine import machine
 
 MINUTES = 10.0
 
 
 def main() -> None:
-    benchmarks: dict[str, Callable[[], Awaitable[None]]] = {
-        "help": starting.measure_help,
-        "ready": starting.measure_ready,
-        "absorb": absorbing.measure,
-        "scrape": scraping.measure,
-        "storm": storm.measure,
-        "tenant": lambda: tenant.measure(given.minutes),
+    benchmarks: dict[str, Callable[[], None]] = {
+        "help": partial(anyio.run, starting.measure_help),
+        "ready": partial(anyio.run, starting.measure_ready),
+        "absorb": partial(anyio.run, absorbing.measure),
+        "scrape": partial(anyio.run, scraping.measure),
+        "storm": partial(anyio.run, storm.measure),
+        "tenant": lambda: anyio.run(tenant.measure, given.minutes),
+        "compare": measuring.measure,  # on a clock of its own
     }
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     minutes = "real time to watch the large tenant for; default: %(default)s"
@@ -31,7 +34,7 @@ def main() -> None:
     print(machine(), flush=True)
     for name in given.names or benchmarks:
         print(f"\n{name}", flush=True)
-        anyio.run(benchmarks[name])
+        benchmarks[name]()
 
 
 if __name__ == "__main__":

@@ -261,7 +261,9 @@ SIGHTINGS = st.lists(st.tuples(st.integers(0, 5), st.sampled_from(sorted(ENDS)))
 
 
 @given(SIGHTINGS)
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_however_ends_come_and_are_corrected_a_task_stands_as_they_are_now(tracking, sightings):
     subject = f"s{next(NUMBERS)}"  # the store is shared between the examples
     now: dict[int, Phase] = {}

@@ -25,8 +25,9 @@ from tmcwatch.store.executions import load_executions, save_executions
 from tmcwatch.store.quarantine import quarantine_rows
 from tmcwatch.store.subjects import save_names
 from tmcwatch.store.transitions import append_transitions, names_cursor, save_cursor
+from tmcwatch.tracking.auditing import repair
 from tmcwatch.tracking.counting import count
-from tmcwatch.tracking.notices import gap_found, outage_found
+from tmcwatch.tracking.notices import note_stretches
 from tmcwatch.tracking.places import note_workspaces
 
 log = structlog.get_logger()
@@ -41,6 +42,8 @@ class Absorbed:
 
     transitions: tuple[Transition, ...]
     quarantined: int
+    missed: int = 0
+    """Where this look checked what was certified before: how much had been missed."""
 
 
 def absorb(connection: Connection, looked: Looked) -> Absorbed:
@@ -62,18 +65,17 @@ def absorb(connection: Connection, looked: Looked) -> Absorbed:
     if bad or looked.watched_from is not None:  # the counter exists at 0 from the first look
         quarantined = Counted(metric="quarantined_rows_total", account=account, kind=kind)
         add_to_counters(connection, Counter({quarantined: len(bad)}))
-    if looked.away is not None:
-        outage_found(connection, account, kind, looked.away)
-    if looked.gap is not None:
-        gap_found(connection, account, kind, looked.gap, at=looked.at)
+    note_stretches(connection, looked)
     advance_capture(connection, looked)
-    return Absorbed(transitions=transitions, quarantined=len(bad))
+    missed = repair(connection, looked, known, watched_from) if looked.check else 0
+    return Absorbed(transitions=transitions, quarantined=len(bad), missed=missed)
 
 
 def portions(looked: Looked) -> Iterator[Looked]:
     """Cut a look into transactions of a thousand rows; the last one moves the watermark.
 
-    Oldest first, so that what came later is not stored, and decided on, before it.
+    Oldest first, so that what came later is not stored, and decided on, before it. All of them
+    belong to the outage that the look may have found.
     """
     rows = looked.rows
     if len(rows) > ROWS_AT_ONCE:
@@ -84,9 +86,11 @@ def portions(looked: Looked) -> Iterator[Looked]:
             rows=rows[:ROWS_AT_ONCE],
             bad=(),
             watermark=None,
-            gap=None,
             head=False,
             history_read=False,
+            learned=None,
+            gap=None,
+            check=replace(looked.check, done=False) if looked.check else None,
         )
         rows = rows[ROWS_AT_ONCE:]
     yield replace(looked, rows=rows)
@@ -128,7 +132,11 @@ def _advance_all(
     for row in looked.rows:
         try:
             execution, steps = advance(
-                looked.account, believed.get(row.id), row, seen_at=looked.at
+                looked.account,
+                believed.get(row.id),
+                row,
+                seen_at=looked.at,
+                skew=looked.skew,
             )
         except Exception as error:
             log.exception("row_poisoned", account=looked.account, execution=row.id)

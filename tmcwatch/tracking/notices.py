@@ -5,12 +5,21 @@ from datetime import datetime
 
 from tmcwatch.domain.condition import Condition
 from tmcwatch.domain.execution import AccountName, Kind
+from tmcwatch.domain.observation import Looked
 from tmcwatch.domain.rule import AWAY
 from tmcwatch.domain.spoken import stretch
 from tmcwatch.domain.window import Window
 from tmcwatch.store.capture import is_known_gap
 from tmcwatch.store.conditions import begin_condition
 from tmcwatch.store.engine import Connection
+
+
+def note_stretches(connection: Connection, looked: Looked) -> None:
+    """Write what a look found of an outage, before the look itself is stored."""
+    if looked.away is not None:
+        outage_found(connection, looked.account, looked.kind, looked.away)
+    if looked.gap is not None:
+        gap_found(connection, looked.account, looked.kind, looked.gap, at=looked.at)
 
 
 def gap_found(

@@ -68,7 +68,7 @@ class Tracker:
             absorbed = await self._write(partial(absorb, looked=portion))
             for transition in absorbed.transitions:
                 self._told(transition)
-            if absorbed.transitions or portion.history_read or portion.gap:
+            if absorbed.transitions or portion.history_read or portion.gap or absorbed.missed:
                 self.changed.ring()
             if absorbed.quarantined:
                 log.warning(
