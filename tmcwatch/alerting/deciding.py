@@ -1,11 +1,11 @@
 """One round of deciding: transitions become alerts, in one transaction with the cursor."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tmcwatch.alerting.grouping import flush_groups, put_into_groups
-from tmcwatch.alerting.holding import holding_of, let_go
+from tmcwatch.alerting.holding import Holding, holding_of, let_go
 from tmcwatch.alerting.ourselves import about_ourselves, is_about_nothing
 from tmcwatch.alerting.settings import AccountLinks, Settings
 from tmcwatch.domain.alert import Alert, EndReason
@@ -68,14 +68,7 @@ def decide(connection: Connection, settings: Settings, *, now: datetime) -> Deci
     waiting = transitions_after(connection, cursor(connection, CURSOR), most=AT_ONCE)
     ready = _named_or_late(connection, waiting, now=now)
     holding = holding_of(connection, settings)
-    changed: dict[str, Alert] = {}
-    for sequence, transition in ready:
-        for alert in _decided(connection, settings, transition, sequence):
-            save_alerts(connection, [alert])
-            if not holding.keeps(connection, transition, alert):
-                changed[alert.id] = alert
-    if ready:
-        save_cursor(connection, CURSOR, ready[-1][0])
+    changed = _decided_on_all(connection, settings, ready, holding)
     is_drained = len(ready) == len(waiting) < AT_ONCE
     noted = untold_conditions(connection, most=AT_ONCE)
     for alert in (
@@ -142,6 +135,24 @@ def _named_or_late(
             break
         ready.append((sequence, transition))
     return tuple(ready)
+
+
+def _decided_on_all(
+    connection: Connection,
+    settings: Settings,
+    ready: Sequence[tuple[int, Transition]],
+    holding: Holding,
+) -> dict[str, Alert]:
+    """Answer with the alerts that transitions changed and that are not held back."""
+    changed: dict[str, Alert] = {}
+    for sequence, transition in ready:
+        for alert in _decided(connection, settings, transition, sequence):
+            save_alerts(connection, [alert])
+            if not holding.keeps(connection, transition, alert):
+                changed[alert.id] = alert
+    if ready:
+        save_cursor(connection, CURSOR, ready[-1][0])
+    return changed
 
 
 def _decided(
