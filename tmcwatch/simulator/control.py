@@ -24,8 +24,10 @@ PUT    /faults/{name}        put one in force; options as JSON: on, times, share
 DELETE /faults/{name}        take it away
 POST   /task-runs            {"task_id", "in_seconds", "lasts_seconds", "ends", "error", "reason"}
 POST   /plan-runs            {"plan_id", "in_seconds", "fails_at_step", "step_lasts_seconds"}
+POST   /promotion-runs       {"promotion_id", "in_seconds", "lasts_seconds", "ends", "broken"}
 """
 TASK_RUN_FIELDS = frozenset({"task_id", "ends", "error", "reason", "execution_id"})
+PROMOTION_RUN_FIELDS = frozenset({"promotion_id", "ends", "error", "execution_id"})
 PLAN_RUN_FIELDS = frozenset({"plan_id", "fails_at_step", "error", "reason", "execution_id"})
 
 
@@ -48,6 +50,7 @@ def control_app(simulator: Simulator) -> ASGIApp:
             Route("/faults/{name}", control.delete_fault, methods=["DELETE"]),
             Route("/task-runs", control.start_task_run, methods=["POST"]),
             Route("/plan-runs", control.start_plan_run, methods=["POST"]),
+            Route("/promotion-runs", control.start_promotion, methods=["POST"]),
         ],
         exception_handlers=dict.fromkeys(
             (UnknownFault, UnknownSubject, BadOption, ValueError, OverflowError), refused
@@ -76,6 +79,7 @@ class _Control:
                 "workspaces": len(world.tenant.workspaces),
                 "tasks": {task.name: task.id for task in world.tenant.tasks},
                 "plans": {plan.name: plan.id for plan in world.tenant.plans},
+                "promotions": {each.name: each.id for each in world.promotions.definitions},
                 "task_executions": len(world.tasks),
                 "plan_executions": len(world.plans),
                 "open_task_executions": world.open_count(),
@@ -120,6 +124,21 @@ class _Control:
         spans = {"step_lasts_seconds": "step_lasts"}
         options = _options(body, PLAN_RUN_FIELDS, spans, now=world.now)
         execution_id = world.start_plan_run(str(options.pop("plan_id", "")), **options)
+        return JSONResponse({"executionId": execution_id}, 201)
+
+    async def start_promotion(self, request: Request) -> Response:
+        world = self._simulator.world
+        body = await _body(request)
+        broken, defective = body.pop("broken", []), body.pop("defective", False)
+        if not isinstance(broken, list) or not isinstance(defective, bool):
+            raise ValueError("broken is a list of names, defective is true or false")  # noqa: TRY004 - becomes a 400
+        options = _options(body, PROMOTION_RUN_FIELDS, {"lasts_seconds": "lasts"}, now=world.now)
+        execution_id = world.start_promotion(
+            str(options.pop("promotion_id", "")),
+            broken=[str(name) for name in broken],
+            defective=defective,
+            **options,
+        )
         return JSONResponse({"executionId": execution_id}, 201)
 
 

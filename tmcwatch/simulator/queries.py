@@ -27,12 +27,18 @@ class Dialect:
     """How this TMC answers where its texts differ: limits of the task lists, and error texts.
 
     `max_offset=None` is unbounded. `errors_in_lists` puts the error text into the list rows.
+    `promotion_answer` is what starting a promotion answers with: `report` (201 with its id) or
+    `accepted` (202 with nothing). `audit_entries` is how the audit log writes a promotion run:
+    `documented`, `shouting` (other case, times without a zone), `nested` (the body as an object,
+    the id inside a report) or `bare` (no body).
     """
 
     max_window: timedelta = timedelta(days=10)
     default_window: timedelta = timedelta(days=7)
     max_offset: int | None = 1000
     errors_in_lists: bool = False
+    promotion_answer: str = "report"
+    audit_entries: str = "documented"
 
 
 OLD_DIALECT = Dialect(
