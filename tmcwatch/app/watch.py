@@ -14,6 +14,7 @@ from tmcwatch.alerting.deciding import CURSOR
 from tmcwatch.alerting.service import Alerter
 from tmcwatch.api.budget import Budget
 from tmcwatch.api.client import Client
+from tmcwatch.app.promotions import Promotions
 from tmcwatch.app.wiring import (
     client_of,
     kinds_of,
@@ -170,7 +171,23 @@ class _Watch:
                 name = f"{one.kind.value}s of {account.name}"
                 yield name, partial(keep_beat, looker.look, self._config.watch.beat)
                 yield f"history of {name}", partial(read_history, looker)
+            yield from self._promotions(account, client, send)
             yield f"gauges of {account.name}", partial(self._gauge, account, client, budget)
+
+    def _promotions(
+        self, account: Account, client: Client, send: MemoryObjectSendStream[Observation]
+    ) -> Iterable[tuple[str, Service]]:
+        promotions = Promotions(
+            account=AccountName(account.name),
+            config=self._config,
+            client=client,
+            store=self._parts.store,
+            metrics=self._parts.metrics,
+            world=self._world,
+        )
+        yield f"promotions of {account.name}", partial(promotions.follow, send)
+        if self._config.watch.promotions.audit_log:
+            yield f"audit log of {account.name}", promotions.read_audit_log
 
     def _names(
         self, account: Account, client: Client, send: MemoryObjectSendStream[Observation]

@@ -1,6 +1,6 @@
 """The command `status`: what a running daemon watches, how far, and what it owes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,8 @@ def _lines(status: Json, fresh: Json) -> Iterator[str]:
                 f"watermark {_age(one['watermark_age_seconds'])} old, "
                 f"head {_age(one['head_age_seconds'])} old, open {_open(one)}, {_ended(one)}"
             )
+    for one in status.get("promotions", ()):
+        yield f"account {one['account']}: promotion {one['execution']}: {_promotion(one)}"
     for alert in status["alerts_firing"]:
         yield f"firing: {alert['rule']} ({alert['severity']}): {alert['number']}"
     for owed in status["outbox"]:
@@ -89,6 +91,7 @@ def _draw(console: Console, status: Json, fresh: Json) -> None:
             numbers = (str(ended[name]) for name in ("succeeded", "failed", "other"))
             read.add_row(account["name"], f"{one['kind']}s", *ages, _open(one), *numbers)
     console.print(read)
+    _draw_promotions(console, status.get("promotions", ()))
     if status["alerts_firing"]:
         firing = Table("firing", "severity", "alerts")
         for alert in status["alerts_firing"]:
@@ -99,6 +102,20 @@ def _draw(console: Console, status: Json, fresh: Json) -> None:
         for one in status["outbox"]:
             owed.add_row(one["receiver"], str(one["pending"]), str(one["dead"]))
         console.print(owed)
+
+
+def _draw_promotions(console: Console, promotions: Sequence[Json]) -> None:
+    if not promotions:
+        return
+    followed = Table("account", "promotion", "phase")
+    for one in promotions:
+        followed.add_row(one["account"], one["execution"], _promotion(one))
+    console.print(followed)
+
+
+def _promotion(one: Json) -> str:
+    phase = "given up, as TMC never knew it" if one["given_up"] else one["phase"]
+    return f"{phase} ({one['name']})" if one["name"] else str(phase)
 
 
 def _freshness(fresh: Json) -> str:

@@ -70,6 +70,8 @@ class Looked:
     checked: Pass | None = None
     """Where this is a further reading of what was certified before: which."""
     checked_window: Window | None = None
+    history_before: datetime | None = None
+    """Of a promotion: what ended before this is history. Its other ends are told, however old."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
