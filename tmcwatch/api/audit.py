@@ -110,5 +110,5 @@ def _ids_in_text(text: str, depth: int) -> Iterator[str]:
     except (ValueError, RecursionError):
         yield from _IN_TEXT.findall(text)
         return
-    if isinstance(inner, dict | list):
+    if isinstance(inner, dict | list | str):
         yield from _ids(inner, depth + 1)
