@@ -1,5 +1,6 @@
 """Promotions: somebody names an execution, and is told how it ended."""
 
+import random
 from dataclasses import replace
 from datetime import timedelta
 
@@ -7,6 +8,8 @@ import anyio
 import pytest
 
 from tests.acceptance.conftest import CONFIG
+from tests.oracle import episodes
+from tests.oracle import told as told_of
 from tmcwatch.simulator import Dialect, small
 
 MINUTE = timedelta(minutes=1)
@@ -15,10 +18,9 @@ AUDITED = CONFIG.replace("watch: {", "watch: {promotions: {audit_log: true}, ")
 CONFIGURED = CONFIG.replace("watch: {", f"watch: {{promotions: {{ids: [{ID}]}}, ")
 
 
-def quiet():
-    return replace(
-        small(), executions_per_day=0, plan_runs_per_day=0, late_share=0, history=timedelta(0)
-    )
+def quiet(**changes):
+    nothing = {"executions_per_day": 0, "plan_runs_per_day": 0, "late_share": 0}
+    return replace(small(), history=timedelta(0), **(nothing | changes))
 
 
 def promote(stage, ends="PROMOTED", **settings):
@@ -90,6 +92,30 @@ async def test_every_bad_end_is_told_by_its_own_rule_alone(stage, ends, defectiv
     assert told(tenant) == [(rule, "firing")]
 
 
+async def test_many_promotions_are_told_as_they_were_across_restarts(stage):
+    tenant = stage(quiet(environments=("DEV", "TEST", "PROD")), beat="30s")
+    dice = random.Random(7)
+    ends = ["PROMOTED", "PROMOTED", "PROMOTION_FAILED", "PROMOTION_WARNING", "ANALIZED"]
+    for _ in range(4):
+        async with tenant.watching() as answers:
+            await minutes(1)
+            for _ in range(6):
+                name = dice.choice(["DEV to TEST", "TEST to PROD"])
+                lasts = dice.choice([0.2, 2, 12]) * MINUTE
+                world = tenant.simulator.world
+                run = world.start_promotion(name, ends=dice.choice(ends), lasts=lasts)
+                await answers.follow_promotion("prod", run)
+                await minutes(dice.choice([1, 5]))
+    async with tenant.watching():
+        await minutes(20)
+    truth = tenant.simulator.world.truth()
+    expected = episodes(truth, {"promotion": tenant.simulator.start})
+    found = told_of(tenant.inbox.messages.values())
+    assert found.episodes == expected
+    assert len(expected) > 3
+    assert found.repeats == ()
+
+
 @pytest.mark.parametrize("ends", ["PROMOTED", "ANALIZED", "PROMOTION_STARTED"])
 async def test_what_is_no_bad_end_is_not_told(stage, ends):
     tenant = stage(quiet())
@@ -118,7 +144,7 @@ async def test_an_id_that_never_existed_is_given_up_after_a_day_and_stays_unknow
         await minutes(60 * 25)
         asked = sum(each.path == path for each in tenant.simulator.journal.requests)
         assert 10 < asked < 50
-        await minutes(60 * 5)
+        await minutes(60)
         (one,) = await answers.promotions()
     assert sum(each.path == path for each in tenant.simulator.journal.requests) == asked
     assert (one["phase"], one["given_up"], one["since"]) == ("unknown", True, None)

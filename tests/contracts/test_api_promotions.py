@@ -51,8 +51,10 @@ def test_a_run_says_what_was_promoted_when_and_how_it_ended():
     assert (row.phase, row.status, row.trigger) == (
         Phase.FAILED,
         "PROMOTION_FAILED",
-        Trigger.MANUAL,
+        Trigger.UNKNOWN,
     )
+    assert run(userType="HUMAN").trigger is Trigger.MANUAL
+    assert run(userType="SERVICE").trigger is Trigger.UNKNOWN
     assert row.triggered_at == datetime(2026, 11, 20, 15, tzinfo=UTC)
     assert row.ended_at == datetime(2026, 11, 20, 15, 2, 40, tzinfo=UTC)
 

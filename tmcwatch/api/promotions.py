@@ -58,6 +58,7 @@ class _Execution(Payload):
     pipeline_id: str | None = None
     status: str | None = None
     status_message: str | None = None
+    user_type: str | None = None
     defective: bool | None = None
     trigger_timestamp: datetime | None = None
     start_timestamp: datetime | None = None
@@ -102,8 +103,8 @@ def promotion_execution(body: bytes) -> Row:
         subject=SubjectId(run.promotion_id or run.pipeline_id or run.execution_id),
         phase=phase,
         status=run.status or "?",
-        # Promotions have no schedule: a person or a script starts each.
-        trigger=Trigger.MANUAL,
+        # Promotions have no schedule: a person starts each, or a script, which TMC does not name.
+        trigger=Trigger.MANUAL if run.user_type == "HUMAN" else Trigger.UNKNOWN,
         triggered_at=triggered_at,
         started_at=started_at,
         ended_at=utc(run.finish_timestamp),

@@ -64,6 +64,8 @@ class Follower:
         wanted = await self.wanted()
         self._forget_others({each.id for each in wanted})
         due = [each for each in wanted if self._is_due(each)]
+        if not due:
+            return True
         try:
             for each in sorted(due, key=self._asked_at)[:MOST_AT_ONCE]:
                 await self._ask(each)
