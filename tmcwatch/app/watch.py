@@ -14,6 +14,7 @@ from tmcwatch.alerting.deciding import CURSOR
 from tmcwatch.alerting.service import Alerter
 from tmcwatch.api.budget import Budget
 from tmcwatch.api.client import Client
+from tmcwatch.app.promotions import Promotions
 from tmcwatch.app.remembering import memory_of
 from tmcwatch.app.wiring import (
     client_of,
@@ -175,7 +176,23 @@ class _Watch:
                 yield f"catching up with {name}", partial(catch_up, looker)
                 checker = Checker(looker=looker, random=self._world.random)
                 yield f"checking {name}", partial(keep_beat, checker.check, CHECK_EVERY)
+            yield from self._promotions(account, client, send)
             yield f"gauges of {account.name}", partial(self._gauge, account, client, budget)
+
+    def _promotions(
+        self, account: Account, client: Client, send: MemoryObjectSendStream[Observation]
+    ) -> Iterable[tuple[str, Service]]:
+        promotions = Promotions(
+            account=AccountName(account.name),
+            config=self._config,
+            client=client,
+            store=self._parts.store,
+            metrics=self._parts.metrics,
+            world=self._world,
+        )
+        yield f"promotions of {account.name}", partial(promotions.follow, send)
+        if self._config.watch.promotions.audit_log:
+            yield f"audit log of {account.name}", promotions.read_audit_log
 
     def _names(
         self, account: Account, client: Client, send: MemoryObjectSendStream[Observation]

@@ -152,7 +152,9 @@ def failing(connection: Connection, account: AccountName) -> Failing:
     counts: dict[str, int] = {row[0]: row[1] for row in connection.execute(query)}
     count, oldest = connection.execute(
         select(func.count(), func.min(subjects.c.failing_since)).where(
-            here, subjects.c.consecutive_failures > 0
+            here,
+            subjects.c.consecutive_failures > 0,
+            subjects.c.kind != Kind.PROMOTION.value,
         )
     ).one()
     return Failing(

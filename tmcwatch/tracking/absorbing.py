@@ -8,11 +8,12 @@ from datetime import datetime
 import structlog
 
 from tmcwatch.domain.execution import (
-    ENDS,
     BadRow,
     Execution,
     ExecutionId,
+    Kind,
     Transition,
+    ends_of,
 )
 from tmcwatch.domain.lifecycle import advance
 from tmcwatch.domain.observation import Looked, NamesRead
@@ -20,6 +21,7 @@ from tmcwatch.store.capture import advance_capture, watched_since
 from tmcwatch.store.counters import Counted, add_to_counters
 from tmcwatch.store.engine import Connection
 from tmcwatch.store.executions import load_executions, save_executions
+from tmcwatch.store.promotions import mark_as_read
 from tmcwatch.store.quarantine import quarantine_rows
 from tmcwatch.store.subjects import save_names
 from tmcwatch.store.transitions import append_transitions, names_cursor, save_cursor
@@ -48,12 +50,16 @@ def absorb(connection: Connection, looked: Looked) -> Absorbed:
     known = load_executions(connection, account, kind, (row.id for row in looked.rows))
     believed = dict(known)
     found, poisoned = _advance_all(looked, believed)
-    watched_from = looked.watched_from or watched_since(connection, account, kind)
+    watched_from = (
+        looked.history_before or looked.watched_from or watched_since(connection, account, kind)
+    )
     transitions = tuple(
         sorted((_history(step, watched_from) for step in found), key=lambda step: step.at)
     )
     changed = [one for id_, one in believed.items() if known.get(id_) is not one]
     save_executions(connection, changed)
+    if kind is Kind.PROMOTION:
+        mark_as_read(connection, account, believed, looked.at)
     append_transitions(connection, transitions)
     count(connection, looked, transitions, believed)
     bad = looked.bad + poisoned
@@ -103,7 +109,7 @@ def _zeros(names: NamesRead) -> Iterator[Counted]:
     """Give the counters that exist from the first look: a series born at 1 hides its increase."""
     places = {(one.environment, one.workspace, one.kind) for one in names.subjects}
     for environment, workspace, kind in places:
-        for phase in ENDS:
+        for phase in ends_of(kind):
             yield Counted(
                 metric="executions_total",
                 account=names.account,

@@ -8,7 +8,7 @@ from typing import TypeVar
 import structlog
 from anyio.streams.memory import MemoryObjectReceiveStream
 
-from tmcwatch.domain.execution import ENDS, Phase, Transition
+from tmcwatch.domain.execution import ENDS, Kind, Phase, Transition
 from tmcwatch.domain.observation import Looked, LookFailed, Moment, NamesRead, Observation
 from tmcwatch.store.engine import Connection, Store
 from tmcwatch.supervisor import Bell
@@ -65,7 +65,8 @@ class Tracker:
                 )
         if looked.head:
             self.health.looked(looked.account, looked.kind, at=looked.at)
-        self.metrics.look(looked.account, ok=True)
+        if looked.kind is not Kind.PROMOTION:  # no list: it says nothing of those that are
+            self.metrics.look(looked.account, ok=True)
 
     async def _write(self, work: Callable[[Connection], Result]) -> Result:
         result: Result = await self.in_thread(self.store.write, work)  # type: ignore[assignment]
