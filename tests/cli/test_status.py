@@ -7,7 +7,8 @@ import pytest
 from tests.cli.daemon import STALE, STATUS, answering
 from tmcwatch.cli.status import _age
 
-READ = "watermark 3 s old, head 5 min 10 s old, open 2 running, 7 succeeded, 1 failed, 0 other"
+READ = "watermark 3 s old, head 5 min 10 s old, open 2 running, 7 succeeded, 1 failed, 0 other, "
+READ += "windows read by overlap; catching up with 2026-11-20T09:00:00Z to 2026-11-20T11:00:00Z"
 
 
 def test_in_a_pipe_it_is_plain_lines(call):
@@ -51,7 +52,16 @@ def test_on_a_terminal_it_is_a_table(call):
     with answering() as url:
         result = call("status", TMCWATCH_URL=url, FORCE_COLOR="1", COLUMNS="100")
     assert result.exit_code == 0
-    for text in ("prod", "tasks", "2 running", "5 min 10 s", "failed", "critical", "given up"):
+    for text in (
+        "prod",
+        "tasks",
+        "2 running",
+        "5 min 10 s",
+        "failed",
+        "critical",
+        "given up",
+        "late",
+    ):
         assert text in result.output
     assert "━" in result.output
 

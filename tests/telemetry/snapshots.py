@@ -83,6 +83,8 @@ def busy():
                 history_to=NOON - timedelta(days=1),
                 open={Phase.RUNNING: 2},
                 oldest_open={Phase.RUNNING: an_hour_ago},
+                settle=timedelta(seconds=12),
+                checked_to=an_hour_ago,
             ),
         ),
         subjects=(

@@ -39,7 +39,6 @@ def everything_counted(metrics):
     metrics.bisected("prod", "task")
     metrics.look("prod", ok=True)
     metrics.skew("prod", 1.5)
-    metrics.settle_lag("prod", "task", 10)
     metrics.detected(3.0)
     metrics.sent("oncall", 1.5)
     metrics.send_failed("oncall", "refused")

@@ -9,7 +9,7 @@ import structlog
 from anyio.streams.memory import MemoryObjectSendStream
 
 from tmcwatch.api.client import Client
-from tmcwatch.app.wiring import memory_of
+from tmcwatch.app.remembering import memory_of
 from tmcwatch.app.world import World
 from tmcwatch.config import Config
 from tmcwatch.domain.execution import AccountName, ExecutionId, Kind

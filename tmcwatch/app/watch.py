@@ -15,12 +15,12 @@ from tmcwatch.alerting.service import Alerter
 from tmcwatch.api.budget import Budget
 from tmcwatch.api.client import Client
 from tmcwatch.app.promotions import Promotions
+from tmcwatch.app.remembering import memory_of
 from tmcwatch.app.wiring import (
     client_of,
     kinds_of,
     lists_of,
     look_settings,
-    memory_of,
     rereads_of,
     rules_of,
     settings_of,
@@ -33,6 +33,8 @@ from tmcwatch.domain.execution import AccountName
 from tmcwatch.domain.observation import Observation
 from tmcwatch.polling.asking import List
 from tmcwatch.polling.beating import keep_beat
+from tmcwatch.polling.catching_up import catch_up
+from tmcwatch.polling.checking import CHECK_EVERY, Checker
 from tmcwatch.polling.history import read_history
 from tmcwatch.polling.looking import Looker
 from tmcwatch.polling.names import read_names
@@ -171,6 +173,9 @@ class _Watch:
                 name = f"{one.kind.value}s of {account.name}"
                 yield name, partial(keep_beat, looker.look, self._config.watch.beat)
                 yield f"history of {name}", partial(read_history, looker)
+                yield f"catching up with {name}", partial(catch_up, looker)
+                checker = Checker(looker=looker, random=self._world.random)
+                yield f"checking {name}", partial(keep_beat, checker.check, CHECK_EVERY)
             yield from self._promotions(account, client, send)
             yield f"gauges of {account.name}", partial(self._gauge, account, client, budget)
 
@@ -205,13 +210,11 @@ class _Watch:
         self, account: Account, one: List, send: MemoryObjectSendStream[Observation]
     ) -> Looker:
         name = AccountName(account.name)
-        settings = look_settings(self._config, account)
-        self._parts.metrics.settle_lag(name, one.kind.value, settings.settle.total_seconds())
         return Looker(
             account=name,
             list=one,
             memory=memory_of(name, one.kind, self._parts.store, self._world),
-            settings=settings,
+            settings=look_settings(self._config, account),
             rereads=rereads_of(name, one.kind, self._parts.metrics),
             now=self._world.now,
             send=send.send,

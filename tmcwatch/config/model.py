@@ -77,7 +77,11 @@ class Settle(Section):
     floor: Annotated[Duration, between(timedelta(seconds=2), timedelta(hours=1))] = timedelta(
         seconds=10
     )
-    """How long a list must have been still before it is believed to be complete."""
+    """The least time a list must have been still before it is believed to be complete."""
+    ceiling: Annotated[Duration, between(timedelta(seconds=2), timedelta(hours=1))] = timedelta(
+        minutes=5
+    )
+    """The most; in between, how late rows appear is learned from the lists themselves."""
 
 
 class Names(Section):

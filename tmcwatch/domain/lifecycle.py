@@ -103,10 +103,16 @@ def promotion_phase(status: str | None, *, defective: bool) -> Phase:
 
 
 def advance(
-    account: AccountName, believed: Execution | None, row: Row, *, seen_at: datetime
+    account: AccountName,
+    believed: Execution | None,
+    row: Row,
+    *,
+    seen_at: datetime,
+    skew: timedelta = timedelta(),
 ) -> tuple[Execution, tuple[Transition, ...]]:
     """Answer with the belief after seeing `row`, and the transitions it makes, oldest first.
 
+    `seen_at` is on our clock, which TMC's is ahead of by `skew`.
     A duplicate changes nothing. A row that is older than what is believed (open after an end seen
     earlier than TMC could correct it) completes, but never reopens. An end that differs from the
     believed end is a correction. Phases skipped between two looks are taken from the timestamps.
@@ -122,7 +128,7 @@ def advance(
         execution = replace(believed, row=merged, seen_at=seen_at)
     corrects = _corrected(believed, execution.row)
     transitions = tuple(
-        _transition(execution, phase, at, corrects if phase in ENDS else None)
+        _transition(execution, phase, at, corrects if phase in ENDS else None, skew=skew)
         for phase, at in steps
     )
     return execution, transitions
@@ -134,7 +140,7 @@ def ended_at(row: Row) -> datetime:
 
 
 def _transition(
-    execution: Execution, phase: Phase, at: datetime, corrects: Phase | None
+    execution: Execution, phase: Phase, at: datetime, corrects: Phase | None, *, skew: timedelta
 ) -> Transition:
     row, ends = execution.row, phase in ENDS
     return Transition(
@@ -150,7 +156,7 @@ def _transition(
         error=row.error if ends else None,
         breakage=row.breakage if ends else None,
         corrects=corrects,
-        backfilled=ends and execution.seen_at - at > BACKFILLED_AFTER,
+        backfilled=ends and execution.seen_at + skew - at > BACKFILLED_AFTER,
     )
 
 

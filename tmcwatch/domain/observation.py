@@ -32,6 +32,18 @@ class Pass(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A further reading of what was certified before: what it shows ought to be known."""
+
+    kind: Pass
+    window: Window
+    done: bool
+    """Whether it brings its pass forward: a second pass at each window, an audit at its last."""
+    settle_if_late: timedelta
+    """The settle lag to work with from now on if it shows a row that had been missed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Learned:
     """What a look showed of how TMC keeps a list; None where it showed nothing new."""
 
@@ -67,9 +79,8 @@ class Looked:
     """At the first look after an outage: the stretch to catch up with, behind the head."""
     gap: Window | None = None
     """A stretch that TMC no longer shows: what ran then stays unknown."""
-    checked: Pass | None = None
-    """Where this is a further reading of what was certified before: which."""
-    checked_window: Window | None = None
+    check: Check | None = None
+    """Where this is a further reading of what was certified before."""
     history_before: datetime | None = None
     """Of a promotion: what ended before this is history. Its other ends are told, however old."""
 

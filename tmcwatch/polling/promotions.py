@@ -98,6 +98,7 @@ class Follower:
                 kind=Kind.PROMOTION,
                 at=self.now(),
                 rows=(row,),
+                skew=self.client.skew,
                 history_before=wanted.history_before,
             )
         )

@@ -8,9 +8,9 @@ from sqlalchemy import ColumnElement, Connection, bindparam, case, select, updat
 from sqlalchemy.dialects.sqlite import insert
 
 from tmcwatch.domain.execution import AccountName, Kind
-from tmcwatch.domain.observation import Learned, Looked, Pass, Position
+from tmcwatch.domain.observation import Check, Learned, Looked, Pass, Position
 from tmcwatch.domain.window import Limits, Reading, Window
-from tmcwatch.store.moments import loaded, stored
+from tmcwatch.store.moments import loaded, span, span_stored, stored
 from tmcwatch.store.schema import capture, gaps
 
 # Built once: they are asked at every look or round.
@@ -38,10 +38,10 @@ def position(connection: Connection, account: AccountName, kind: Kind) -> Positi
         watched_from=loaded(values.watched_from),
         watermark=loaded(values.watermark),
         history=history,
-        away=_away(values),
-        settle=_span(values.settle),
+        away=away_of(values),
+        settle=span(values.settle),
         reading=None if values.reading is None else Reading(values.reading),
-        limits=Limits(widest=_span(values.widest), deepest=values.deepest),
+        limits=Limits(widest=span(values.widest), deepest=values.deepest),
         checked_to=loaded(values.checked_to),
         audited_at=loaded(values.audited_at),
         audited_day_at=loaded(values.audited_day_at),
@@ -53,7 +53,8 @@ def advance_capture(connection: Connection, looked: Looked) -> None:
     this = (capture.c.account == looked.account) & (capture.c.kind == looked.kind.value)
     if looked.watched_from is not None:
         _begin(connection, looked, looked.watched_from)
-    changes = _head(looked) | _learned(looked.learned) | _checked(looked)
+    changes = _head(looked) | _learned(looked.learned)
+    changes |= _checked(looked.check, looked.at + looked.skew)
     if changes:
         connection.execute(update(capture).where(this).values(**changes))
     if looked.watermark is not None:
@@ -88,8 +89,8 @@ def widen_settle(
 ) -> None:
     """Write a longer settle lag, as a late find asks for; a shorter one changes nothing."""
     this = (capture.c.account == account) & (capture.c.kind == kind.value)
-    shorter = capture.c.settle.is_(None) | (capture.c.settle < _microseconds(settle))
-    wider = update(capture).where(this, shorter).values(settle=_microseconds(settle))
+    shorter = capture.c.settle.is_(None) | (capture.c.settle < span_stored(settle))
+    wider = update(capture).where(this, shorter).values(settle=span_stored(settle))
     connection.execute(wider)
 
 
@@ -111,7 +112,7 @@ def watched_since(connection: Connection, account: AccountName, kind: Kind) -> d
 def _head(looked: Looked) -> dict[str, int]:
     if not looked.head:
         return {}
-    changes = {"head_at": stored(looked.at), "skew": _microseconds(looked.skew)}
+    changes = {"head_at": stored(looked.at), "skew": span_stored(looked.skew)}
     if looked.away is not None:
         changes |= {
             "away_from": stored(looked.away.start),
@@ -125,28 +126,25 @@ def _learned(learned: Learned | None) -> dict[str, int | str | None]:
         return {}
     changes: dict[str, int | str | None] = {}
     if learned.settle is not None:
-        changes["settle"] = _microseconds(learned.settle)
+        changes["settle"] = span_stored(learned.settle)
     if learned.reading is not None:
         changes["reading"] = learned.reading.value
     if learned.limits is not None:
         widest = learned.limits.widest
-        changes["widest"] = None if widest is None else _microseconds(widest)
+        changes["widest"] = None if widest is None else span_stored(widest)
         changes["deepest"] = learned.limits.deepest
     return changes
 
 
-def _checked(looked: Looked) -> dict[str, int]:
-    window = looked.checked_window
-    if window is None:
-        return {}
-    match looked.checked:
-        case Pass.SECOND:
-            return {"checked_to": stored(window.end)}
-        case Pass.SAMPLE:
-            return {"audited_at": stored(looked.at + looked.skew)}
-        case Pass.DAY:
-            return {"audited_day_at": stored(looked.at + looked.skew)}
-        case None:
+def _checked(check: Check | None, at: datetime) -> dict[str, int]:
+    match check:
+        case Check(kind=Pass.SECOND, done=True):
+            return {"checked_to": stored(check.window.end)}
+        case Check(kind=Pass.SAMPLE, done=True):
+            return {"audited_at": stored(at)}
+        case Check(kind=Pass.DAY, done=True):
+            return {"audited_day_at": stored(at)}
+        case _:
             return {}
 
 
@@ -177,18 +175,11 @@ def _keep_gap(connection: Connection, looked: Looked, gap: Window) -> None:
     )
 
 
-def _away(values: Any) -> Window | None:  # noqa: ANN401 - a row
+def away_of(values: Any) -> Window | None:  # noqa: ANN401 - a row
+    """Answer with the outage that a row says is being caught up with."""
     if values.away_from is None:
         return None
     return Window(start=loaded(values.away_from), end=loaded(values.away_to))
-
-
-def _span(microseconds: int | None) -> timedelta | None:
-    return None if microseconds is None else timedelta(microseconds=microseconds)
-
-
-def _microseconds(span: timedelta) -> int:
-    return span // timedelta(microseconds=1)
 
 
 def _begin(connection: Connection, looked: Looked, watched_from: datetime) -> None:

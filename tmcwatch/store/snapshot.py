@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, case, func, select
@@ -17,7 +17,9 @@ from tmcwatch.domain.snapshot import (
     Snapshot,
     SubjectState,
 )
-from tmcwatch.store.moments import loaded
+from tmcwatch.domain.window import Reading
+from tmcwatch.store.capture import away_of
+from tmcwatch.store.moments import loaded, span
 from tmcwatch.store.schema import alerts, capture, counters, deliveries, executions, subjects
 
 _SUBJECT = (
@@ -91,6 +93,11 @@ def _lists(connection: Connection) -> tuple[ListState, ...]:
             history_to=loaded(row.history_to),
             open=found[row.account, row.kind].count,
             oldest_open=found[row.account, row.kind].oldest,
+            away=away_of(row),
+            settle=span(row.settle),
+            reading=None if row.reading is None else Reading(row.reading),
+            checked_to=loaded(row.checked_to),
+            skew=timedelta(microseconds=row.skew),
         )
         for row in _rows(connection, statement)
     )

@@ -126,6 +126,25 @@ def unknown_subjects(
     return wanted - named
 
 
+def places(
+    connection: Connection, account: AccountName, kind: Kind
+) -> dict[str, tuple[SubjectId, ...]]:
+    """Answer with the workspaces of an account by their ids, and the tasks or plans of each."""
+    query = (
+        select(subjects.c.workspace_id, subjects.c.id)
+        .where(
+            subjects.c.account == account,
+            subjects.c.kind == kind.value,
+            subjects.c.workspace_id.is_not(None),
+        )
+        .order_by(subjects.c.workspace_id, subjects.c.id)
+    )
+    found: dict[str, tuple[SubjectId, ...]] = {}
+    for workspace, subject in connection.execute(query):
+        found[workspace] = (*found.get(workspace, ()), SubjectId(subject))
+    return found
+
+
 def failing(connection: Connection, account: AccountName) -> Failing:
     """Answer with how many tasks and plans of an account there are, and how many are failing."""
     here = subjects.c.account == account

@@ -127,9 +127,6 @@ class Metrics:
     def skew(self, account: str, seconds: float) -> None:
         self._gauges["clock_skew_seconds"].labels(account).set(seconds)
 
-    def settle_lag(self, account: str, kind: str, seconds: float) -> None:
-        self._gauges["settle_lag_seconds"].labels(account, kind).set(seconds)
-
     def detected(self, seconds: float) -> None:
         self._histograms["detection_delay_seconds"].observe(seconds)
 

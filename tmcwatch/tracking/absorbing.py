@@ -25,6 +25,7 @@ from tmcwatch.store.promotions import mark_as_read
 from tmcwatch.store.quarantine import quarantine_rows
 from tmcwatch.store.subjects import save_names
 from tmcwatch.store.transitions import append_transitions, names_cursor, save_cursor
+from tmcwatch.tracking.auditing import repair
 from tmcwatch.tracking.counting import count
 
 log = structlog.get_logger()
@@ -39,6 +40,8 @@ class Absorbed:
 
     transitions: tuple[Transition, ...]
     quarantined: int
+    missed: int = 0
+    """Where this look checked what was certified before: how much had been missed."""
 
 
 def absorb(connection: Connection, looked: Looked) -> Absorbed:
@@ -65,7 +68,8 @@ def absorb(connection: Connection, looked: Looked) -> Absorbed:
         quarantined = Counted(metric="quarantined_rows_total", account=account, kind=kind)
         add_to_counters(connection, Counter({quarantined: len(bad)}))
     advance_capture(connection, looked)
-    return Absorbed(transitions=transitions, quarantined=len(bad))
+    missed = repair(connection, looked, known, watched_from) if looked.check else 0
+    return Absorbed(transitions=transitions, quarantined=len(bad), missed=missed)
 
 
 def portions(looked: Looked) -> Iterator[Looked]:
@@ -84,6 +88,10 @@ def portions(looked: Looked) -> Iterator[Looked]:
             watermark=None,
             head=False,
             history_read=False,
+            learned=None,
+            away=None,
+            gap=None,
+            check=replace(looked.check, done=False) if looked.check else None,
         )
         rows = rows[ROWS_AT_ONCE:]
     yield replace(looked, rows=rows)
@@ -121,7 +129,11 @@ def _advance_all(
     for row in looked.rows:
         try:
             execution, steps = advance(
-                looked.account, believed.get(row.id), row, seen_at=looked.at
+                looked.account,
+                believed.get(row.id),
+                row,
+                seen_at=looked.at,
+                skew=looked.skew,
             )
         except Exception as error:
             log.exception("row_poisoned", account=looked.account, execution=row.id)
