@@ -27,7 +27,6 @@ ONE = {
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch):
     monkeypatch.setattr(promotion, "ASK_EVERY", 0.01)
-    monkeypatch.setattr(promotion, "OUT_OF_REACH_FOR", 0.3)
 
 
 @contextmanager
@@ -129,7 +128,8 @@ def test_a_daemon_that_is_away_for_a_moment_is_waited_for(call):
     assert result.exit_code == 0
 
 
-def test_a_daemon_that_stays_away_is_unreachable(call):
+def test_a_daemon_that_stays_away_is_unreachable(call, monkeypatch):
+    monkeypatch.setattr(promotion, "OUT_OF_REACH_FOR", 0.2)
     with daemon(None) as url:
         result = call("promotion", "watch", ID, "--wait", "--url", url)
     assert result.exit_code == 3

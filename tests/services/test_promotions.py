@@ -36,6 +36,7 @@ class Tmc:
     problems: dict[str, ApiError] = field(default_factory=dict)
     asked: list[tuple[float, str]] = field(default_factory=list)
     names: int = 0
+    skew: timedelta = timedelta()
 
     async def promotion_execution(self, execution, *, purpose):
         assert purpose.value == "ends"

@@ -22,8 +22,6 @@ _NAMED = and_(
     subjects.c.kind == executions.c.kind,
     subjects.c.id == executions.c.subject,
 )
-# One that was read and is remembered no longer is over for long.
-_IS_OPEN = or_(executions.c.open, executions.c.id.is_(None) & promotions.c.read_at.is_(None))
 
 
 def follow_promotion(
@@ -51,10 +49,16 @@ def follow_promotion(
 
 def wanted_promotions(connection: Connection, account: AccountName) -> tuple[Wanted, ...]:
     """Answer with the executions of an account that are not over, the first asked for first."""
+    running = select(executions.c.id).where(
+        executions.c.open,
+        executions.c.account == account,
+        executions.c.kind == Kind.PROMOTION.value,
+    )
+    # One that was read and is remembered no longer has been over for long.
+    is_open = or_(promotions.c.read_at.is_(None), promotions.c.execution.in_(running))
     query = (
         select(promotions)
-        .outerjoin(executions, _SAME)
-        .where(promotions.c.account == account, _IS_OPEN)
+        .where(promotions.c.account == account, is_open)
         .order_by(promotions.c.asked_at, promotions.c.execution)
     )
     rows = connection.execute(query).all()
