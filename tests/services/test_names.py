@@ -7,11 +7,12 @@ import pytest
 from tests.domain.telling import LOAD, PROD
 from tmcwatch.api.errors import Forbidden, refusal
 from tmcwatch.api.names import NamesPage
-from tmcwatch.domain.execution import Kind, SubjectId
+from tmcwatch.domain.execution import Kind, SubjectId, Workspace
 from tmcwatch.domain.observation import LookFailed, LookProblem, Moment, NamesRead
 from tmcwatch.polling.names import read_names
 
 TASKS = [replace(LOAD, id=SubjectId(f"t{n:03}")) for n in range(250)]
+FINANCE = Workspace(id="w", name="finance", environment_id="e", environment="PROD")
 PLAN = replace(LOAD, kind=Kind.PLAN, id=SubjectId("p"))
 PROMOTION = replace(LOAD, kind=Kind.PROMOTION, id=SubjectId("x"), workspace="")
 
@@ -34,6 +35,7 @@ class Directory:
         self._secret = secret
         self._totals, self._most, self._problem = totals, most, problem
         self.requests = 0
+        self.hides_workspaces = False
 
     def _page(self, subjects, offset):
         self.requests += 1
@@ -46,6 +48,13 @@ class Directory:
     async def tasks(self, offset, *, purpose):
         assert purpose.value == "names"
         return self._page(self._tasks, offset)
+
+    async def workspaces(self, *, purpose):
+        assert purpose.value == "names"
+        self.requests += 1
+        if self.hides_workspaces:
+            raise Forbidden("workspaces", "not for you", status=403)
+        return (FINANCE,)
 
     async def plans(self, offset, *, purpose):
         assert purpose.value == "names"
@@ -76,7 +85,9 @@ def read(now):
 async def test_all_pages_are_read_and_sent_as_one_complete_list(count, totals, read, now):
     ok, sent = await read(Directory(TASKS[:count], totals=totals))
     subjects = (*TASKS[:count], PLAN, PROMOTION)
-    names = NamesRead(account=PROD, at=now(), subjects=subjects, complete=True)
+    names = NamesRead(
+        account=PROD, at=now(), subjects=subjects, complete=True, workspaces=(FINANCE,)
+    )
     assert (ok, sent) == (True, [names, Moment(at=now())])
 
 
@@ -101,6 +112,13 @@ async def test_who_may_not_see_promotions_still_reads_the_other_names(read, stat
 async def test_promotions_that_cannot_be_read_now_are_read_again(read):
     ok, _ = await read(Directory(TASKS[:1], secret=refusal("promotions", 503, "no", None)))
     assert not ok
+
+
+async def test_workspaces_that_may_not_be_listed_cost_no_names(read):
+    directory = Directory(TASKS[:1])
+    directory.hides_workspaces = True
+    ok, sent = await read(directory)
+    assert (ok, len(sent[0].subjects), sent[0].workspaces) == (True, 2, None)
 
 
 async def test_a_list_that_breaks_off_tells_no_names(read, now):

@@ -24,6 +24,7 @@ from tmcwatch.domain.execution import (
     Row,
     Subject,
     SubjectId,
+    Workspace,
 )
 from tmcwatch.domain.window import PAGE_LIMIT, Window
 
@@ -241,7 +242,7 @@ class Client:
         question = _by_id("plan", "/orchestration/executables/plans/{}", plan_id, purpose)
         return await self._ask(question, lambda body: names.detailed_plan(payloads.parsed(body)))
 
-    async def workspaces(self, *, purpose: Purpose) -> tuple[names.Workspace, ...]:
+    async def workspaces(self, *, purpose: Purpose) -> tuple[Workspace, ...]:
         question = _by_id("workspaces", "/orchestration/workspaces", (), purpose)
         return await self._ask(question, names.workspaces)
 

@@ -23,14 +23,18 @@ from tmcwatch.app.wiring import (
     look_settings,
     rereads_of,
     rules_of,
+    scope_of,
+    scopes_of,
     settings_of,
     targets_of,
+    watchfulness_of,
 )
 from tmcwatch.app.world import World
 from tmcwatch.config import Account, Config
 from tmcwatch.delivering import Means, Target, deliver, words_for
 from tmcwatch.domain.execution import AccountName
 from tmcwatch.domain.observation import Observation
+from tmcwatch.domain.scope import EVERYTHING
 from tmcwatch.polling.asking import List
 from tmcwatch.polling.beating import keep_beat
 from tmcwatch.polling.catching_up import catch_up
@@ -111,6 +115,8 @@ class _Watch:
             changed=self._changed,
             metrics=self._parts.metrics,
             health=self._parts.health,
+            watchfulness=watchfulness_of(self._config, self._world),
+            scopes=scopes_of(self._config),
         )
         async with AsyncExitStack() as stack, anyio.create_task_group() as telling:
             for target in targets_of(self._config, self._world):
@@ -213,7 +219,13 @@ class _Watch:
         return Looker(
             account=name,
             list=one,
-            memory=memory_of(name, one.kind, self._parts.store, self._world),
+            memory=memory_of(
+                name,
+                one.kind,
+                self._parts.store,
+                self._world,
+                is_scoped=scope_of(account) != EVERYTHING,
+            ),
             settings=look_settings(self._config, account),
             rereads=rereads_of(name, one.kind, self._parts.metrics),
             now=self._world.now,

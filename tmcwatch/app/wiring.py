@@ -21,12 +21,15 @@ from tmcwatch.domain.episode import Ownership
 from tmcwatch.domain.execution import AccountName, Kind
 from tmcwatch.domain.link import DEFAULT
 from tmcwatch.domain.rule import BUILT_IN, Rule
+from tmcwatch.domain.scope import Scope
 from tmcwatch.domain.settling import Bounds
+from tmcwatch.domain.sight import patience
 from tmcwatch.notifiers import Outside, build, is_idempotent, targets
 from tmcwatch.polling.asking import List, PlanList, TaskList
 from tmcwatch.polling.looking import LookSettings
 from tmcwatch.polling.reading import Rereads
 from tmcwatch.telemetry.metrics import Metrics
+from tmcwatch.tracking.watchfulness import Watchfulness
 
 log = structlog.get_logger()
 
@@ -85,6 +88,8 @@ def settings_of(config: Config) -> Settings:
             )
             for account in config.accounts
         },
+        kinds=frozenset(kinds_of(config)),
+        scopes=scopes_of(config),
         external_url=config.http.external_url,
     )
 
@@ -93,6 +98,17 @@ def _template(account: Account) -> str:
     if account.link == "off" or (account.link == "default" and account.region is None):
         return ""
     return DEFAULT if account.link == "default" else account.link
+
+
+def scopes_of(config: Config) -> dict[AccountName, Scope]:
+    """Answer with what is watched of each account."""
+    return {AccountName(account.name): scope_of(account) for account in config.accounts}
+
+
+def scope_of(account: Account) -> Scope:
+    return Scope(
+        environments=frozenset(account.environments), workspaces=frozenset(account.workspaces)
+    )
 
 
 def targets_of(config: Config, world: World, *, only: str | None = None) -> Iterable[Target]:
@@ -176,6 +192,16 @@ def look_settings(config: Config, account: Account) -> LookSettings:
         history=config.watch.history,
         beat=config.watch.beat,
         refreshes=max(int(per_list * REFRESH_SHARE), LEAST_REFRESHES),
+    )
+
+
+def watchfulness_of(config: Config, world: World) -> Watchfulness:
+    """Answer with what judges whether every list is seen."""
+    return Watchfulness(
+        [(AccountName(one.name), kind) for one in config.accounts for kind in kinds_of(config)],
+        limit=patience(config.watch.beat),
+        settle=config.watch.settle.floor,
+        started_at=world.now(),
     )
 
 

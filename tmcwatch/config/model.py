@@ -19,6 +19,7 @@ from tmcwatch.config.values import (
     Link,
     Listen,
     Name,
+    Place,
     PromotionRun,
     RuleName,
     Share,
@@ -67,6 +68,10 @@ class Account(Section):
     """How much of TMC's published request limits tmcwatch may use."""
     link: Link = "default"
     """Link to a run in messages: `default`, `off`, or a template."""
+    environments: tuple[Place, ...] = ()
+    """Names or ids of the environments to watch; without any, all that are visible."""
+    workspaces: tuple[Place, ...] = ()
+    """Names, ids or `ENVIRONMENT/name` of the workspaces to watch; without any, all of them."""
 
     @property
     def api_url(self) -> str:

@@ -42,6 +42,12 @@ def _name(value: str) -> str:
     return value
 
 
+def _place(value: str) -> str:
+    if not value or not value.isprintable() or value != value.strip():
+        raise wrong(value, "a name or an id as TMC shows it")
+    return value
+
+
 def _label(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value) or value.startswith("__"):
         raise wrong(value, "a label name: letters, digits and _, not beginning with a digit or __")
@@ -201,6 +207,7 @@ Name = Annotated[
     AfterValidator(_name),
     Field(json_schema_extra={"minLength": 1, "maxLength": _LONGEST_NAME}),
 ]
+Place = Annotated[str, AfterValidator(_place), Field(json_schema_extra={"minLength": 1})]
 LabelName = Annotated[str, AfterValidator(_own_label)]
 GroupBy = Annotated[
     tuple[Annotated[str, AfterValidator(_grouping_label)], ...], AfterValidator(_distinct)

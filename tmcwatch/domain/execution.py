@@ -167,6 +167,16 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """A workspace and the environment it is in."""
+
+    id: str
+    name: str
+    environment_id: str | None
+    environment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
     """A change of phase of one execution."""
 

@@ -4,7 +4,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from tmcwatch.domain.execution import AccountName, BadRow, ExecutionId, Kind, Row, Subject
+from tmcwatch.domain.execution import (
+    AccountName,
+    BadRow,
+    ExecutionId,
+    Kind,
+    Row,
+    Subject,
+    Workspace,
+)
 from tmcwatch.domain.window import Limits, Reading, Window
 
 
@@ -105,6 +113,8 @@ class NamesRead:
     at: datetime
     subjects: tuple[Subject, ...]
     complete: bool
+    workspaces: tuple[Workspace, ...] | None = None
+    """All that the account sees; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

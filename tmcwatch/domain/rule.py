@@ -61,6 +61,9 @@ _TASK = frozenset({Kind.TASK})
 _PLAN = frozenset({Kind.PLAN})
 _PROMOTION = frozenset({Kind.PROMOTION})
 
+AWAY = "away"
+"""The digest after an outage."""
+
 BUILT_IN: Mapping[str, Rule] = {
     rule.name: rule
     for rule in (
@@ -139,9 +142,46 @@ BUILT_IN: Mapping[str, Rule] = {
             kinds=_PROMOTION,
             phase=Phase.DEFECTIVE,
         ),
+        Rule(
+            name="blind",
+            summary="cannot be seen",
+            nature=Nature.STATE,
+            severity=Severity.CRITICAL,
+        ),
+        Rule(
+            name="account_unauthorized",
+            summary="refuses our token",
+            nature=Nature.STATE,
+            severity=Severity.CRITICAL,
+        ),
+        Rule(
+            name="workspace_lost",
+            summary="is no longer visible",
+            nature=Nature.STATE,
+            severity=Severity.WARNING,
+        ),
+        Rule(
+            name=AWAY,
+            summary="was out of sight",
+            nature=Nature.NOTICE,
+            severity=Severity.WARNING,
+        ),
+        Rule(
+            name="gap",
+            summary="has a stretch that nobody can read any more",
+            nature=Nature.NOTICE,
+            severity=Severity.WARNING,
+        ),
+        Rule(
+            name="audit_discrepancy",
+            summary="had runs or ends that were missed",
+            nature=Nature.NOTICE,
+            severity=Severity.WARNING,
+        ),
     )
 }
-"""Every rule that a transition opens, by name. Nothing is critical unless the config says so."""
+"""Every rule that the config may change, by name: those that a transition opens, then those about
+the watching itself. Of the former none is critical unless the config says so."""
 
 WATCHING = Rule(
     name="watching",
@@ -150,3 +190,16 @@ WATCHING = Rule(
     severity=Severity.INFO,
 )
 """The opening digest of an account: told once, when its history is read."""
+
+LASTING = frozenset(rule.name for rule in BUILT_IN.values() if rule.nature is Nature.STATE)
+"""Rules whose alerts end when the state is over, and never before."""
+
+NOTICES = frozenset(
+    rule.name for rule in (*BUILT_IN.values(), WATCHING) if rule.nature is Nature.NOTICE
+)
+"""Rules whose alerts are told once and end by that."""
+
+ABOUT_OURSELVES = frozenset(rule.name for rule in BUILT_IN.values() if rule.phase is None) | {
+    WATCHING.name
+}
+"""Rules about the watching itself: no run opens them."""

@@ -4,14 +4,18 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Protocol
 
+import structlog
+
 from tmcwatch.api.client import Client
 from tmcwatch.api.errors import ApiError, BadRequest, Forbidden, NotFound
 from tmcwatch.api.names import NamesPage
 from tmcwatch.domain.budget import Purpose
-from tmcwatch.domain.execution import AccountName, Subject
+from tmcwatch.domain.execution import AccountName, Subject, Workspace
 from tmcwatch.domain.observation import LookFailed, Moment, NamesRead, Observation
 from tmcwatch.domain.window import PAGE_LIMIT
 from tmcwatch.polling.asking import problem_of
+
+log = structlog.get_logger()
 
 
 async def read_names(
@@ -32,10 +36,29 @@ async def read_names(
         )
         await send(failed)
         return False
-    subjects = (*tasks, *plans, *promotions)
-    await send(NamesRead(account=account, at=now(), subjects=subjects, complete=True))
+    await send(
+        NamesRead(
+            account=account,
+            at=now(),
+            subjects=(*tasks, *plans, *promotions),
+            complete=True,
+            workspaces=await _workspaces(account, client),
+        )
+    )
     await send(Moment(at=now()))
     return True
+
+
+async def _workspaces(account: AccountName, client: Client) -> tuple[Workspace, ...] | None:
+    """Answer with the workspaces that the account sees, None where TMC does not tell.
+
+    They cost no names: a token that may not list workspaces has not lost any.
+    """
+    try:
+        return await client.workspaces(purpose=Purpose.NAMES)
+    except ApiError as error:
+        log.info("workspaces_unknown", account=account, problem=str(error))
+        return None
 
 
 class AskNames(Protocol):

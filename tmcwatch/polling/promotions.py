@@ -99,7 +99,6 @@ class Follower:
                 at=self.now(),
                 skew=self.client.skew,
                 rows=(row,),
-                skew=self.client.skew,
                 history_before=wanted.history_before,
             )
         )

@@ -94,6 +94,16 @@ def widen_settle(
     connection.execute(wider)
 
 
+def is_known_gap(
+    connection: Connection, account: AccountName, kind: Kind, start: datetime
+) -> bool:
+    """Tell whether the gap that begins at `start` was found before."""
+    found = select(gaps.c.found_at).where(
+        gaps.c.account == account, gaps.c.kind == kind.value, gaps.c.start == stored(start)
+    )
+    return connection.execute(found).first() is not None
+
+
 def accounts_with_history_read(connection: Connection) -> frozenset[AccountName]:
     """Answer with the accounts whose every list was looked at and has no history left to read."""
     rows = connection.execute(_HISTORIES).all()
@@ -110,14 +120,13 @@ def watched_since(connection: Connection, account: AccountName, kind: Kind) -> d
 
 
 def _head(looked: Looked) -> dict[str, int]:
-    if not looked.head:
-        return {}
-    changes = {"head_at": stored(looked.at), "skew": span_stored(looked.skew)}
+    changes: dict[str, int] = {}
+    if looked.head:
+        changes = {"head_at": stored(looked.at), "skew": span_stored(looked.skew)}
+    # Also with the first part of a look that is cut: its rows belong to the outage.
     if looked.away is not None:
-        changes |= {
-            "away_from": stored(looked.away.start),
-            "away_to": stored(looked.away.end),
-        }
+        changes["away_from"] = stored(looked.away.start)
+        changes["away_to"] = stored(looked.away.end)
     return changes
 
 

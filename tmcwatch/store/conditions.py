@@ -19,6 +19,12 @@ _UNTOLD = (
     .limit(bindparam("most"))
 )
 
+_LASTING = (
+    select(conditions)
+    .where(conditions.c.rule == bindparam("asked"), conditions.c.until.is_(None))
+    .order_by(conditions.c.sequence)
+)
+
 
 def begin_condition(connection: Connection, condition: Condition) -> bool:
     """Write that a condition holds, or held; answers whether that is news.
@@ -70,6 +76,11 @@ def lasting_conditions(connection: Connection) -> tuple[Condition, ...]:
     query = select(conditions).where(conditions.c.until.is_(None))
     found = connection.execute(query.order_by(conditions.c.sequence))
     return tuple(_condition(values) for values in found)
+
+
+def lasting_conditions_of(connection: Connection, rule: str) -> tuple[Condition, ...]:
+    """Answer with the conditions of one rule that are not over, oldest first."""
+    return tuple(_condition(values) for values in connection.execute(_LASTING, {"asked": rule}))
 
 
 def untold_conditions(connection: Connection, *, most: int) -> tuple[tuple[int, Condition], ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, case, func, select
+from sqlalchemy import Connection, Row, Select, case, false, func, select
 
 from tmcwatch.domain.delivery import State
 from tmcwatch.domain.execution import AccountName, Kind, Phase, Subject, SubjectId
@@ -40,6 +40,7 @@ _SUBJECT = (
     subjects.c.failed,
     subjects.c.other,
 )
+_WATCHED = select(*_SUBJECT).where(subjects.c.listed, subjects.c.outside == false())
 _COUNTER = (
     counters.c.metric,
     counters.c.account,
@@ -53,17 +54,16 @@ _OWED = (State.PENDING.value, State.SENDING.value)
 
 
 def read_snapshot(connection: Connection, now: datetime) -> Snapshot:
-    """Read the whole state. Subjects that TMC no longer lists are left out, their counters stay.
+    """Read the whole state.
+
+    Subjects that TMC no longer lists, or that are not watched, are left out; their counters stay.
 
     Call it inside one read transaction, so that the parts agree with each other.
     """
     return Snapshot(
         at=now,
         lists=_lists(connection),
-        subjects=tuple(
-            _subject_state(row)
-            for row in _rows(connection, select(*_SUBJECT).where(subjects.c.listed))
-        ),
+        subjects=tuple(_subject_state(row) for row in _rows(connection, _WATCHED)),
         counters=tuple(_counter_state(row) for row in _rows(connection, select(*_COUNTER))),
         alerts_firing=_alerts_firing(connection),
         outbox=_outbox(connection),

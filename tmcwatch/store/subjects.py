@@ -1,10 +1,10 @@
 """Tasks and plans in the store: their names, their last runs and their counters."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, false, func, select, true, update
 from sqlalchemy.dialects.sqlite import insert
 
 from tmcwatch.domain.execution import UNKNOWN, AccountName, Kind, Phase, Subject, SubjectId
@@ -37,18 +37,26 @@ def unnamed(subject: SubjectId, kind: Kind, workspace: str | None = None) -> Sub
 
 
 def save_names(
-    connection: Connection, account: AccountName, named: Iterable[Subject], *, complete: bool
+    connection: Connection,
+    account: AccountName,
+    named: Iterable[Subject],
+    *,
+    complete: bool,
+    outside: Container[Subject] = (),
 ) -> None:
-    """Write names; a `complete` list also tells which tasks and plans TMC no longer has."""
-    rows = [_names(account, subject) for subject in named]
+    """Write names; a `complete` list also tells which tasks and plans TMC no longer has.
+
+    Those `outside` of what is watched are known by their names alone.
+    """
+    rows = [_names(account, one) | {"outside": one in outside} for one in named]
     if complete:
         gone = update(subjects).where(subjects.c.account == account)
         connection.execute(gone.values(listed=False))
     if not rows:
         return
     statement = insert(subjects)
-    columns = ("name", "workspace_id", "workspace", "environment_id", "environment", "listed")
-    replaced = {name: statement.excluded[name] for name in columns}
+    columns = ("name", "workspace_id", "workspace", "environment_id", "environment")
+    replaced = {name: statement.excluded[name] for name in (*columns, "listed", "outside")}
     connection.execute(
         statement.on_conflict_do_update(index_elements=["account", "kind", "id"], set_=replaced),
         rows,
@@ -145,9 +153,26 @@ def places(
     return found
 
 
+def outside_subjects(
+    connection: Connection, account: AccountName, kind: Kind, ids: Iterable[SubjectId]
+) -> frozenset[SubjectId]:
+    """Answer with which of `ids` are outside of what is watched."""
+    wanted = list(ids)
+    found: set[SubjectId] = set()
+    for begin in range(0, len(wanted), 500):
+        query = select(subjects.c.id).where(
+            subjects.c.account == account,
+            subjects.c.kind == kind.value,
+            subjects.c.outside == true(),
+            subjects.c.id.in_(wanted[begin : begin + 500]),
+        )
+        found.update(SubjectId(id_) for (id_,) in connection.execute(query))
+    return frozenset(found)
+
+
 def failing(connection: Connection, account: AccountName) -> Failing:
     """Answer with how many tasks and plans of an account there are, and how many are failing."""
-    here = subjects.c.account == account
+    here = (subjects.c.account == account) & (subjects.c.outside == false())
     query = select(subjects.c.kind, func.count()).where(here).group_by(subjects.c.kind)
     counts: dict[str, int] = {row[0]: row[1] for row in connection.execute(query)}
     count, oldest = connection.execute(

@@ -1,7 +1,7 @@
 """What a check of certified stretches found missing: counted, and the settle lag widened."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -12,6 +12,7 @@ from tmcwatch.domain.observation import Check, Looked, Pass
 from tmcwatch.store.capture import widen_settle
 from tmcwatch.store.counters import Counted, add_to_counters
 from tmcwatch.store.engine import Connection
+from tmcwatch.tracking.notices import discrepancy_found
 
 log = structlog.get_logger()
 
@@ -42,7 +43,7 @@ def repair(
     counted = Counted(metric=metric, account=looked.account, kind=looked.kind)
     add_to_counters(connection, Counter({counted: missed}))
     if missed:
-        _tell(looked, looked.check, strangers, unended)
+        _tell(connection, looked, looked.check, strangers=strangers, unended=unended)
     return missed
 
 
@@ -70,7 +71,23 @@ def _is_unended(row: Row, known: Mapping[ExecutionId, Execution], seen_at: datet
     )
 
 
-def _tell(looked: Looked, check: Check, strangers: list[Row], unended: list[Row]) -> None:
+def _tell(
+    connection: Connection,
+    looked: Looked,
+    check: Check,
+    *,
+    strangers: Sequence[Row],
+    unended: Sequence[Row],
+) -> None:
+    if check.kind is not Pass.SECOND:  # which is there to find late rows
+        discrepancy_found(
+            connection,
+            looked.account,
+            looked.kind,
+            window=check.window,
+            number=len(strangers) + len(unended),
+            at=looked.at,
+        )
     log.warning(
         "late_rows_found" if check.kind is Pass.SECOND else "audit_discrepancy",
         account=looked.account,
