@@ -99,7 +99,7 @@ async def test_smaller_pages_than_asked_for_are_read_to_their_total(read):
 async def test_a_page_that_comes_back_empty_ends_the_list(read):
     directory = Directory([], plans=[], promotions=[], totals=False)
     ok, sent = await read(directory)
-    assert (ok, sent[0].subjects, directory.requests) == (True, (), 3)
+    assert (ok, sent[0].subjects, directory.requests) == (True, (), 4)
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
@@ -118,7 +118,7 @@ async def test_workspaces_that_may_not_be_listed_cost_no_names(read):
     directory = Directory(TASKS[:1])
     directory.hides_workspaces = True
     ok, sent = await read(directory)
-    assert (ok, len(sent[0].subjects), sent[0].workspaces) == (True, 2, None)
+    assert (ok, len(sent[0].subjects), sent[0].workspaces) == (True, 3, None)
 
 
 async def test_a_list_that_breaks_off_tells_no_names(read, now):
