@@ -1,10 +1,17 @@
 """What every test shares: virtual time on Trio, and wall time that moves with it."""
 
+import os
 from datetime import UTC, datetime, timedelta
 
 import anyio
 import pytest
+from hypothesis import settings
 from trio.testing import MockClock
+
+if "CI" not in os.environ:  # where hypothesis loads a profile of its own
+    # How long an example takes says how busy the machine is.
+    settings.register_profile("patient", deadline=None)
+    settings.load_profile("patient")
 
 EPOCH = datetime(2026, 11, 20, tzinfo=UTC)
 

@@ -119,9 +119,7 @@ class Capture(RuleBasedStateMachine):
     def many_tasks_run(self, count: int, lasts: float) -> None:
         """Let more run than a page holds."""
         for _ in range(count):
-            run = self.simulator.world.start_task_run(
-                self._task(), lasts=timedelta(seconds=lasts)
-            )
+            run = self.simulator.world.start_task_run(self._task(), lasts=timedelta(seconds=lasts))
             self._born(run, 0)
 
     @precondition(lambda self: self.watched.kind is Kind.PLAN)
@@ -199,7 +197,7 @@ class Capture(RuleBasedStateMachine):
     def rows_lag_behind(self, share: float) -> None:
         self.simulator.faults.put("late", seconds=LAG / 1000, share=share)
 
-    @precondition(lambda self: set(self.simulator.faults.in_force()) - {"clock_skew"})
+    @precondition(lambda self: bool(set(self.simulator.faults.in_force()) - {"clock_skew"}))
     @rule()
     def tmc_recovers(self) -> None:
         for name in set(self.simulator.faults.in_force()) - {"clock_skew"}:

@@ -172,9 +172,7 @@ class Oracle:
             case "started" if run.started is None or run.started > at:
                 return False
             case _:
-                ended = run.finished <= at and not (
-                    run.shows_finish and run.finished >= earliest
-                )
+                ended = run.finished <= at and not (run.shows_finish and run.finished >= earliest)
                 before = ended and run.triggered < earliest
                 return run.begin(at) <= latest and not before
 

@@ -24,6 +24,30 @@ def test_in_a_pipe_it_is_plain_lines(call):
     ]
 
 
+PROMOTION = {
+    "account": "prod",
+    "execution": "e1",
+    "phase": "running",
+    "name": "",
+    "given_up": False,
+}
+PROMOTIONS = [
+    PROMOTION,
+    {**PROMOTION, "execution": "e2", "phase": "unknown", "given_up": True},
+    {**PROMOTION, "execution": "e3", "name": "TEST to PROD"},
+]
+
+
+def test_promotions_without_an_end_are_told(call):
+    with answering(status=(200, STATUS | {"promotions": PROMOTIONS})) as url:
+        lines = call("status", "--url", url).output.splitlines()
+        table = call("status", "--url", url, FORCE_COLOR="1", COLUMNS="120").output
+    assert "account prod: promotion e1: running" in lines
+    assert "account prod: promotion e2: given up, as TMC never knew it" in lines
+    assert "account prod: promotion e3: running (TEST to PROD)" in lines
+    assert "given up, as TMC never knew it" in table
+
+
 def test_on_a_terminal_it_is_a_table(call):
     with answering() as url:
         result = call("status", TMCWATCH_URL=url, FORCE_COLOR="1", COLUMNS="100")

@@ -42,16 +42,16 @@ async def test_a_long_look_is_not_made_up_for(takes, wait):
     assert set(waits(await looks(takes=takes))) == {wait}
 
 
-async def test_failures_are_repeated_more_and_more_rarely_up_to_a_minute():
+async def test_failures_are_repeated_more_and_more_rarely_up_to_half_a_minute():
     found = waits(await looks(ok=lambda _: False, hours=100))
-    assert found[:5] == [10, 20, 40, 60, 60]
-    assert set(found[5:]) == {60}
+    assert found[:5] == [10, 20, 30, 30, 30]
+    assert set(found[5:]) == {30}
 
 
 async def test_a_retry_may_come_sooner_than_the_beat():
     day = timedelta(days=1)
     found = waits(await looks(ok=lambda n: n > 3, beat=day, retry=BEAT, hours=25))
-    assert found == [10, 20, 40, day.total_seconds()]
+    assert found == [10, 20, 30, day.total_seconds()]
 
 
 async def test_a_beat_slower_than_a_minute_is_not_quickened_by_failures():

@@ -1,5 +1,6 @@
 """Looks through the real client at a simulated tenant, under both readings of its windows."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,7 +13,7 @@ from tests.services.lists import SETTLE, Watching
 from tmcwatch.api.budget import Budget
 from tmcwatch.api.client import Client
 from tmcwatch.api.token import TokenText
-from tmcwatch.domain.execution import Phase
+from tmcwatch.domain.execution import Kind, Phase
 from tmcwatch.polling.asking import PlanList, TaskList
 from tmcwatch.polling.history import read_history
 from tmcwatch.polling.names import read_names
@@ -108,7 +109,8 @@ async def test_the_names_of_a_tenant_are_read_and_strangers_looked_up(tenant, ki
     simulator, watch = tenant(kind)
     assert await read_names(PROD, watch.tmc.client, now=watch.now, send=watch.send)
     world = simulator.world.tenant
-    assert len(watch.sent[0].subjects) == len(world.tasks) + len(world.plans)
+    kinds = Counter(subject.kind for subject in watch.sent[0].subjects)
+    assert (kinds[Kind.TASK], kinds[Kind.PLAN]) == (len(world.tasks), len(world.plans))
     subject = (world.tasks if kind is TaskList else world.plans)[0]
     named = await watch.tmc.named(subject.id)
     assert (named.name, named.environment) == (subject.name, subject.workspace.environment.name)

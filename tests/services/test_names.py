@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.domain.telling import LOAD, PROD
-from tmcwatch.api.errors import Forbidden
+from tmcwatch.api.errors import Forbidden, refusal
 from tmcwatch.api.names import NamesPage
 from tmcwatch.domain.execution import Kind, SubjectId, Workspace
 from tmcwatch.domain.observation import LookFailed, LookProblem, Moment, NamesRead
@@ -14,13 +14,25 @@ from tmcwatch.polling.names import read_names
 TASKS = [replace(LOAD, id=SubjectId(f"t{n:03}")) for n in range(250)]
 FINANCE = Workspace(id="w", name="finance", environment_id="e", environment="PROD")
 PLAN = replace(LOAD, kind=Kind.PLAN, id=SubjectId("p"))
+PROMOTION = replace(LOAD, kind=Kind.PROMOTION, id=SubjectId("x"), workspace="")
 
 
 class Directory:
     """A client that knows names only: pages of a hundred, with totals or without."""
 
-    def __init__(self, tasks, plans=(PLAN,), *, totals=True, most=100, problem=None) -> None:
-        self._tasks, self._plans = list(tasks), list(plans)
+    def __init__(
+        self,
+        tasks,
+        plans=(PLAN,),
+        *,
+        promotions=(PROMOTION,),
+        totals=True,
+        most=100,
+        problem=None,
+        secret=None,
+    ) -> None:
+        self._tasks, self._plans, self._promotions = list(tasks), list(plans), list(promotions)
+        self._secret = secret
         self._totals, self._most, self._problem = totals, most, problem
         self.requests = 0
         self.hides_workspaces = False
@@ -48,6 +60,12 @@ class Directory:
         assert purpose.value == "names"
         return self._page(self._plans, offset)
 
+    async def promotions(self, *, purpose):
+        assert purpose.value == "names"
+        if self._secret is not None:
+            raise self._secret
+        return self._page(self._promotions, 0)
+
 
 @pytest.fixture
 def read(now):
@@ -66,7 +84,7 @@ def read(now):
 @pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 250])
 async def test_all_pages_are_read_and_sent_as_one_complete_list(count, totals, read, now):
     ok, sent = await read(Directory(TASKS[:count], totals=totals))
-    subjects = (*TASKS[:count], PLAN)
+    subjects = (*TASKS[:count], PLAN, PROMOTION)
     names = NamesRead(
         account=PROD, at=now(), subjects=subjects, complete=True, workspaces=(FINANCE,)
     )
@@ -75,20 +93,32 @@ async def test_all_pages_are_read_and_sent_as_one_complete_list(count, totals, r
 
 async def test_smaller_pages_than_asked_for_are_read_to_their_total(read):
     _, sent = await read(Directory(TASKS, most=30))
-    assert len(sent[0].subjects) == 251
+    assert len(sent[0].subjects) == 252
 
 
 async def test_a_page_that_comes_back_empty_ends_the_list(read):
-    directory = Directory([], plans=[], totals=False)
+    directory = Directory([], plans=[], promotions=[], totals=False)
     ok, sent = await read(directory)
-    assert (ok, sent[0].subjects, directory.requests) == (True, (), 3)
+    assert (ok, sent[0].subjects, directory.requests) == (True, (), 4)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+async def test_who_may_not_see_promotions_still_reads_the_other_names(read, status):
+    secret = refusal("promotions", status, "no", None)
+    ok, sent = await read(Directory(TASKS[:1], secret=secret))
+    assert (ok, sent[0].subjects, sent[0].complete) == (True, (TASKS[0], PLAN), True)
+
+
+async def test_promotions_that_cannot_be_read_now_are_read_again(read):
+    ok, _ = await read(Directory(TASKS[:1], secret=refusal("promotions", 503, "no", None)))
+    assert not ok
 
 
 async def test_workspaces_that_may_not_be_listed_cost_no_names(read):
     directory = Directory(TASKS[:1])
     directory.hides_workspaces = True
     ok, sent = await read(directory)
-    assert (ok, len(sent[0].subjects), sent[0].workspaces) == (True, 2, None)
+    assert (ok, len(sent[0].subjects), sent[0].workspaces) == (True, 3, None)
 
 
 async def test_a_list_that_breaks_off_tells_no_names(read, now):

@@ -90,6 +90,7 @@ def busy():
         subjects=(
             task(last_success_at=an_hour_ago, last_completion_at=NOON, succeeded=7, failed=2),
             task("p1", kind=Kind.PLAN, name="nightly"),
+            task("x1", kind=Kind.PROMOTION, name="TEST to PROD", workspace=""),
         ),
         counters=(
             counted("executions_total", "failed", 2),

@@ -42,6 +42,7 @@ def everything_counted(metrics):
     metrics.detected(3.0)
     metrics.sent("oncall", 1.5)
     metrics.send_failed("oncall", "refused")
+    metrics.audit_unread("prod", 1)
     metrics.restarted("tracking")
     metrics.reloaded(ok=True, at=NOON)
     metrics.logged("error")

@@ -16,11 +16,21 @@ TRIGGERS_KNOWN = 2_000
 """Trigger times that a look plans its refreshing by: about two hours of a large tenant."""
 
 
-def memory_of(account: AccountName, kind: Kind, store: Store, world: World) -> Memory:
-    """Answer with what a poller may ask of what is believed, each a read of its own."""
+def memory_of(
+    account: AccountName, kind: Kind, store: Store, world: World, *, is_scoped: bool = False
+) -> Memory:
+    """Answer with what a poller may ask of what is believed, each a read of its own.
+
+    `is_scoped` where only a part of the account is watched.
+    """
 
     def read(work: Callable[[Connection], Result]) -> Awaitable[Result]:
         return world.in_thread(store.read, work)
+
+    async def outside(ids: Collection[SubjectId]) -> frozenset[SubjectId]:
+        if not is_scoped:
+            return frozenset()
+        return await read(partial(subjects.outside_subjects, account=account, kind=kind, ids=ids))
 
     return Memory(
         position=lambda: read(partial(capture.position, account=account, kind=kind)),
@@ -32,6 +42,7 @@ def memory_of(account: AccountName, kind: Kind, store: Store, world: World) -> M
             partial(executions.completed_ids, account=account, kind=kind, ids=ids)
         ),
         unnamed=lambda ids: read(partial(_unnamed, account=account, kind=kind, ids=ids)),
+        outside=outside,
         places=lambda: read(partial(subjects.places, account=account, kind=kind)),
     )
 

@@ -14,6 +14,7 @@ from tmcwatch.alerting.deciding import CURSOR
 from tmcwatch.alerting.service import Alerter
 from tmcwatch.api.budget import Budget
 from tmcwatch.api.client import Client
+from tmcwatch.app.promotions import Promotions
 from tmcwatch.app.remembering import memory_of
 from tmcwatch.app.wiring import (
     client_of,
@@ -22,6 +23,7 @@ from tmcwatch.app.wiring import (
     look_settings,
     rereads_of,
     rules_of,
+    scope_of,
     scopes_of,
     settings_of,
     targets_of,
@@ -32,6 +34,7 @@ from tmcwatch.config import Account, Config
 from tmcwatch.delivering import Means, Target, deliver, words_for
 from tmcwatch.domain.execution import AccountName
 from tmcwatch.domain.observation import Observation
+from tmcwatch.domain.scope import EVERYTHING
 from tmcwatch.polling.asking import List
 from tmcwatch.polling.beating import keep_beat
 from tmcwatch.polling.catching_up import catch_up
@@ -179,7 +182,23 @@ class _Watch:
                 yield f"catching up with {name}", partial(catch_up, looker)
                 checker = Checker(looker=looker, random=self._world.random)
                 yield f"checking {name}", partial(keep_beat, checker.check, CHECK_EVERY)
+            yield from self._promotions(account, client, send)
             yield f"gauges of {account.name}", partial(self._gauge, account, client, budget)
+
+    def _promotions(
+        self, account: Account, client: Client, send: MemoryObjectSendStream[Observation]
+    ) -> Iterable[tuple[str, Service]]:
+        promotions = Promotions(
+            account=AccountName(account.name),
+            config=self._config,
+            client=client,
+            store=self._parts.store,
+            metrics=self._parts.metrics,
+            world=self._world,
+        )
+        yield f"promotions of {account.name}", partial(promotions.follow, send)
+        if self._config.watch.promotions.audit_log:
+            yield f"audit log of {account.name}", promotions.read_audit_log
 
     def _names(
         self, account: Account, client: Client, send: MemoryObjectSendStream[Observation]
@@ -200,7 +219,13 @@ class _Watch:
         return Looker(
             account=name,
             list=one,
-            memory=memory_of(name, one.kind, self._parts.store, self._world),
+            memory=memory_of(
+                name,
+                one.kind,
+                self._parts.store,
+                self._world,
+                is_scoped=scope_of(account) != EVERYTHING,
+            ),
             settings=look_settings(self._config, account),
             rereads=rereads_of(name, one.kind, self._parts.metrics),
             now=self._world.now,

@@ -1,6 +1,6 @@
 """The command `status`: what a running daemon watches, how far, and what it owes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,8 @@ def _lines(status: Json, fresh: Json) -> Iterator[str]:
                 f"head {_age(one['head_age_seconds'])} old, open {_open(one)}, {_ended(one)}, "
                 f"windows read by {one['reading']}{_catching_up(one)}"
             )
+    for one in status.get("promotions", ()):
+        yield f"account {one['account']}: promotion {one['execution']}: {_promotion(one)}"
     for alert in status["alerts_firing"]:
         yield f"firing: {alert['rule']} ({alert['severity']}): {alert['number']}"
     for owed in status["outbox"]:
@@ -83,6 +85,7 @@ def _draw(console: Console, status: Json, fresh: Json) -> None:
     style = "green" if fresh["fresh"] else "bold red"
     console.print(f"tmcwatch {status['version']}: [{style}]{_freshness(fresh)}[/]")
     _draw_lists(console, status)
+    _draw_promotions(console, status.get("promotions", ()))
     if status["alerts_firing"]:
         firing = Table("firing", "severity", "alerts")
         for alert in status["alerts_firing"]:
@@ -115,6 +118,20 @@ def _catching_up(one: Json) -> str:
     if one["away_from"] is None:
         return ""
     return f"; catching up with {one['away_from']} to {one['away_to']}"
+
+
+def _draw_promotions(console: Console, promotions: Sequence[Json]) -> None:
+    if not promotions:
+        return
+    followed = Table("account", "promotion", "phase")
+    for one in promotions:
+        followed.add_row(one["account"], one["execution"], _promotion(one))
+    console.print(followed)
+
+
+def _promotion(one: Json) -> str:
+    phase = "given up, as TMC never knew it" if one["given_up"] else one["phase"]
+    return f"{phase} ({one['name']})" if one["name"] else str(phase)
 
 
 def _freshness(fresh: Json) -> str:

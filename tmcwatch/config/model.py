@@ -20,6 +20,7 @@ from tmcwatch.config.values import (
     Listen,
     Name,
     Place,
+    PromotionRun,
     RuleName,
     Share,
     StoreUrl,
@@ -93,6 +94,15 @@ class Names(Section):
     """How often names of tasks, plans, workspaces and environments are read again."""
 
 
+class Promotions(Section):
+    """Executions of promotions cannot be listed: these are followed besides those asked for."""
+
+    ids: tuple[PromotionRun, ...] = ()
+    """Executions to follow: an id, or `account/id` where there are several accounts."""
+    audit_log: bool = False
+    """Whether TMC's audit log is read for promotions that were started."""
+
+
 class Watch(Section):
     beat: Annotated[Duration, between(timedelta(seconds=1), timedelta(hours=1))] = timedelta(
         seconds=10
@@ -101,6 +111,7 @@ class Watch(Section):
     settle: Settle = Settle()
     tasks: bool = True
     plans: bool = True
+    promotions: Promotions = Promotions()
     names: Names = Names()
     history: Annotated[Duration, between(timedelta(0), timedelta(days=10))] = timedelta(days=7)
     """How far back the first look reads; `0s` for not at all."""

@@ -54,6 +54,14 @@ _PLAN_STATES: Mapping[str, Phase] = {
     "EXECUTION_FAILED": Phase.FAILED,
     "EXECUTION_MISFIRED": Phase.MISFIRED,
 }
+_PROMOTION_STATUSES: Mapping[str, Phase] = {
+    "PROMOTION_STARTED": Phase.RUNNING,
+    "PROMOTED": Phase.SUCCEEDED,
+    # It came to its end, but not everything was taken over.
+    "PROMOTION_WARNING": Phase.REJECTED,
+    "PROMOTION_FAILED": Phase.FAILED,
+    "ANALIZED": Phase.ANALYSED,  # as TMC spells it
+}
 
 
 def task_phase(
@@ -83,6 +91,15 @@ def plan_phase(status: str | None, state: str | None) -> Phase:
     if status == "executing" and state == "UNDEFINED":
         return Phase.WAITING
     return _PLAN_STATUSES.get(status or "") or _PLAN_STATES.get(state or "", Phase.UNRECOGNISED)
+
+
+def promotion_phase(status: str | None, *, defective: bool) -> Phase:
+    """Answer with the phase that TMC's `status` of a promotion means.
+
+    A promotion with defects is no success, whatever its status says.
+    """
+    phase = _PROMOTION_STATUSES.get(status or "", Phase.UNRECOGNISED)
+    return Phase.DEFECTIVE if defective and phase is Phase.SUCCEEDED else phase
 
 
 def advance(

@@ -89,6 +89,8 @@ class Looked:
     """A stretch that TMC no longer shows: what ran then stays unknown."""
     check: Check | None = None
     """Where this is a further reading of what was certified before."""
+    history_before: datetime | None = None
+    """Of a promotion: what ended before this is history. Its other ends are told, however old."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ class Rule:
     severity: Severity
     manual_severity: Severity | None = None
     """For runs that a person started by hand and is looking at."""
-    kinds: frozenset[Kind] = frozenset(Kind)
+    kinds: frozenset[Kind] = frozenset({Kind.TASK, Kind.PLAN})
     phase: Phase | None = None
     """The end it is about; None for a rule that no transition opens."""
     enabled: bool = True
@@ -59,6 +59,7 @@ def is_excused(transition: Transition) -> bool:
 
 _TASK = frozenset({Kind.TASK})
 _PLAN = frozenset({Kind.PLAN})
+_PROMOTION = frozenset({Kind.PROMOTION})
 
 AWAY = "away"
 """The digest after an outage."""
@@ -119,6 +120,27 @@ BUILT_IN: Mapping[str, Rule] = {
             summary="was ended by a shutdown",
             severity=Severity.INFO,
             phase=Phase.SHUT_DOWN,
+        ),
+        Rule(
+            name="promotion_failed",
+            summary="failed",
+            severity=Severity.WARNING,
+            kinds=_PROMOTION,
+            phase=Phase.FAILED,
+        ),
+        Rule(
+            name="promotion_warning",
+            summary="ended with warnings",
+            severity=Severity.WARNING,
+            kinds=_PROMOTION,
+            phase=Phase.REJECTED,
+        ),
+        Rule(
+            name="promotion_defective",
+            summary="was made with defects",
+            severity=Severity.WARNING,
+            kinds=_PROMOTION,
+            phase=Phase.DEFECTIVE,
         ),
         Rule(
             name="blind",

@@ -171,6 +171,8 @@ class Memory:
     """Which of these ended badly and are complete."""
     unnamed: Callable[[Collection[SubjectId]], Awaitable[frozenset[SubjectId]]]
     """Which of these have no name, once the account's names were read."""
+    outside: Callable[[Collection[SubjectId]], Awaitable[frozenset[SubjectId]]]
+    """Which of these are not watched."""
     places: Callable[[], Awaitable[Mapping[str, tuple[SubjectId, ...]]]]
     """The workspaces known by id, with the tasks or plans of each."""
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import anyio
 
-SLOWEST = 60.0
+SLOWEST = 30.0
 """Seconds between two tries while nothing answers, unless the beat itself is slower."""
 
 _MOST_DOUBLINGS = 10
@@ -17,7 +17,7 @@ async def keep_beat(
     """Look on every beat until cancelled; a look that took longer than a beat is not made up for.
 
     `look` answers whether it succeeded. After failed looks the next comes after `retry` (by
-    default a beat), doubled with each failure up to a minute.
+    default a beat), doubled with each failure up to half a minute.
     """
     seconds = beat.total_seconds()
     failures = 0

@@ -12,7 +12,7 @@ import structlog
 from tmcwatch.api.errors import ApiError
 from tmcwatch.domain.budget import Purpose
 from tmcwatch.domain.execution import AccountName, Page
-from tmcwatch.domain.observation import Learned, Observation, Position
+from tmcwatch.domain.observation import Learned, LookProblem, Observation, Position
 from tmcwatch.domain.settling import SAMPLES, Bounds, HeadRead, lags, settle_lag
 from tmcwatch.domain.window import WHOLE, Limits, Part, Reading, Window
 from tmcwatch.polling.asking import List, Memory, problem_of
@@ -43,6 +43,8 @@ class Outcome(Enum):
     PROVEN = auto()
     BEHIND = auto()
     """Proven, but there is more to read at once."""
+    THROTTLED = auto()
+    """Failed, but TMC answers, and the budget sees to the pause."""
     FAILED = auto()
 
 
@@ -111,7 +113,7 @@ class Looker:
         )
 
     async def look(self) -> bool:
-        """Look once and send what it told; answers whether it succeeded and proved something.
+        """Look once and send what it told; answers whether the next look may come with the beat.
 
         While it lags behind it goes on at once, stretch by stretch, until it has caught up.
         """
@@ -121,12 +123,14 @@ class Looker:
                 outcome = await self._look()
             except ApiError as error:
                 self._before = None
-                await self.teller.fail(problem_of(error), str(error))
-                outcome = Outcome.FAILED
+                problem = problem_of(error)
+                await self.teller.fail(problem, str(error))
+                is_throttled = problem is LookProblem.THROTTLED
+                outcome = Outcome.THROTTLED if is_throttled else Outcome.FAILED
             finally:
                 # Committed before the next look, which builds on it.
                 await self.teller.end()
-        return outcome is Outcome.PROVEN
+        return outcome is not Outcome.FAILED
 
     def settle(self, position: Position) -> timedelta:
         """Answer with the settle lag to work with."""
@@ -140,7 +144,7 @@ class Looker:
         self._learn_limits(position)
         settle = self.settle(position)
         start = self._start(position, settle)
-        head = await self._read_head(start, settle)
+        head = await self._read_head(position, start, settle)
         await self._tell_head(position, head)
         refreshed = await self._follower.refresh(position, head.read, settle=settle)
         if refreshed.by_trigger and position.reading is not Reading.TRIGGER:
@@ -194,11 +198,12 @@ class Looker:
             return self.settings.outage
         return timedelta(seconds=anyio.current_time() - self._proven_at)
 
-    async def _read_head(self, start: datetime, settle: timedelta) -> _Head:
+    async def _read_head(self, position: Position, start: datetime, settle: timedelta) -> _Head:
         """Read what is new; answer with it and how far it proves that nothing is missing.
 
-        Usually one page holds everything. Where it does not, the newest page is believed as far
-        as it goes, and the stretch that has settled is read beside it with its certificate.
+        Usually one page holds everything. Where it does not, the newest page is believed, and told
+        at once, as far as it goes; the stretch that has settled is read beside it with its
+        certificate.
         """
         now, began = self.list.now(), anyio.current_time()
         window = Window(start=start, end=max(now, start))
@@ -208,6 +213,7 @@ class Looker:
         settled = min(now, asked_at) - settle
         if newest.doubt is None:
             return _Head(read=newest, asked_at=asked_at, proven=settled)
+        await self.teller.tell(self.teller.look(newest.rows), watched_from=position.watched_from)
         closed = await self.reader.read(self._ask, Window(start=start, end=max(settled, start)))
         rows = {row.id: row for row in (*closed.rows, *newest.rows)}
         together = Read(

@@ -1,4 +1,4 @@
-"""Names: the directory of tasks and plans with their workspaces and environments."""
+"""Names: the directory of tasks, plans and promotions with their workspaces and environments."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import Protocol
 import structlog
 
 from tmcwatch.api.client import Client
-from tmcwatch.api.errors import ApiError
+from tmcwatch.api.errors import ApiError, BadRequest, Forbidden, NotFound
 from tmcwatch.api.names import NamesPage
 from tmcwatch.domain.budget import Purpose
 from tmcwatch.domain.execution import AccountName, Subject, Workspace
@@ -29,6 +29,7 @@ async def read_names(
     try:
         tasks = await _all(client.tasks)
         plans = await _all(client.plans)
+        promotions = await _promotions(client)
     except ApiError as error:
         failed = LookFailed(
             account=account, kind=None, at=now(), problem=problem_of(error), text=str(error)
@@ -39,7 +40,7 @@ async def read_names(
         NamesRead(
             account=account,
             at=now(),
-            subjects=(*tasks, *plans),
+            subjects=(*tasks, *plans, *promotions),
             complete=True,
             workspaces=await _workspaces(account, client),
         )
@@ -64,6 +65,15 @@ class AskNames(Protocol):
     """One of the client's two lists of names."""
 
     async def __call__(self, offset: int, /, *, purpose: Purpose) -> NamesPage: ...
+
+
+async def _promotions(client: Client) -> tuple[Subject, ...]:
+    """Read the names of promotions; a token that may not see any still sees tasks and plans."""
+    try:
+        page = await client.promotions(purpose=Purpose.NAMES)
+    except (BadRequest, Forbidden, NotFound):
+        return ()
+    return page.subjects
 
 
 async def _all(ask: AskNames) -> list[Subject]:

@@ -57,9 +57,9 @@ class Teller:
 
         What ended before `watched_from` is history and costs no details.
         """
-        completed = await self._completed(looked.rows, watched_from)
-        await self._name_strangers(completed)
-        await self.send(replace(looked, at=self.now(), rows=completed))
+        await self._name_strangers(looked.rows)
+        rows = await self._completed(await self._watched(looked.rows), watched_from)
+        await self.send(replace(looked, at=self.now(), rows=rows))
 
     async def fail(self, problem: LookProblem, text: str) -> None:
         await self.send(
@@ -80,6 +80,12 @@ class Teller:
     async def end(self) -> None:
         """Wait until what was told is committed: tracking takes this after it."""
         await self.send(Moment(at=self.now()))
+
+    async def _watched(self, rows: tuple[Row, ...]) -> tuple[Row, ...]:
+        """Leave out what is not watched, so that it costs no details."""
+        subjects = {row.subject for row in rows if row.subject is not None}
+        outside = await self.memory.outside(subjects) if subjects else frozenset()
+        return tuple(row for row in rows if row.subject not in outside) if outside else rows
 
     async def _completed(self, rows: tuple[Row, ...], watched_from: datetime) -> tuple[Row, ...]:
         """Ask for the details of what turned bad: error text and failing step."""

@@ -28,8 +28,10 @@ POST   /executions/{id}/finish    end an open task run now: {"ends", "error", "r
 POST   /executions/{id}/correct   give a run another end: {"ends", "finished", "error", "reason"}
 POST   /executions/{id}/hide      leave it out of lists: {"until"} or {"for_seconds"}
 POST   /executions/{id}/delay     not to be had until then: {"until"} or {"for_seconds"}
+POST   /promotion-runs       {"promotion_id", "in_seconds", "lasts_seconds", "ends", "broken"}
 """
 TASK_RUN_FIELDS = frozenset({"task_id", "ends", "error", "reason", "execution_id"})
+PROMOTION_RUN_FIELDS = frozenset({"promotion_id", "ends", "error", "execution_id"})
 PLAN_RUN_FIELDS = frozenset({"plan_id", "fails_at_step", "error", "reason", "execution_id"})
 END_FIELDS = frozenset({"ends", "error", "reason"})
 # What JSON calls a moment, and the argument that it becomes.
@@ -57,6 +59,7 @@ def control_app(simulator: Simulator) -> ASGIApp:
             Route("/task-runs", control.start_task_run, methods=["POST"]),
             Route("/plan-runs", control.start_plan_run, methods=["POST"]),
             Route("/executions/{execution}/{what}", control.change, methods=["POST"]),
+            Route("/promotion-runs", control.start_promotion, methods=["POST"]),
         ],
         exception_handlers=dict.fromkeys(
             (UnknownFault, UnknownSubject, BadOption, ValueError, OverflowError), refused
@@ -85,6 +88,7 @@ class _Control:
                 "workspaces": len(world.tenant.workspaces),
                 "tasks": {task.name: task.id for task in world.tenant.tasks},
                 "plans": {plan.name: plan.id for plan in world.tenant.plans},
+                "promotions": {each.name: each.id for each in world.promotions.definitions},
                 "task_executions": len(world.tasks),
                 "plan_executions": len(world.plans),
                 "open_task_executions": world.open_count(),
@@ -148,6 +152,23 @@ class _Control:
             raise ValueError(f"{what} needs {needed!r}")
         act(request.path_params["execution"], **options)
         return Response(status_code=204)
+
+    async def start_promotion(self, request: Request) -> Response:
+        world = self._simulator.world
+        body = await _body(request)
+        broken, defective = body.pop("broken", []), body.pop("defective", False)
+        if not isinstance(broken, list) or not isinstance(defective, bool):
+            raise ValueError("broken is a list of names, defective is true or false")  # noqa: TRY004 - becomes a 400
+        options = _options(
+            body, PROMOTION_RUN_FIELDS, {"lasts_seconds": "lasts"}, AT, now=world.now
+        )
+        execution_id = world.start_promotion(
+            str(options.pop("promotion_id", "")),
+            broken=[str(name) for name in broken],
+            defective=defective,
+            **options,
+        )
+        return JSONResponse({"executionId": execution_id}, 201)
 
 
 def _options(

@@ -193,11 +193,11 @@ def _change(run: TaskRun | PlanRun, at: int) -> Change:
 
 
 def task_execution_id(number: int) -> str:
-    return f"{_scattered(number):08x}-0000-4000-8000-{number:012x}"
+    return f"{scattered(number):08x}-0000-4000-8000-{number:012x}"
 
 
 def plan_execution_id(number: int) -> str:
-    return f"{_scattered(number):08x}-0000-4000-9000-{number:012x}"
+    return f"{scattered(number):08x}-0000-4000-9000-{number:012x}"
 
 
 def number_of(execution_id: str) -> int:
@@ -206,8 +206,8 @@ def number_of(execution_id: str) -> int:
 
 def falls_under(number: int, share: float) -> bool:
     """Say whether an execution belongs to a share of all, the same at every request."""
-    return _scattered(number) < share * 0x1_0000_0000
+    return scattered(number) < share * 0x1_0000_0000
 
 
-def _scattered(number: int) -> int:
+def scattered(number: int) -> int:
     return number * 2_654_435_761 % 0x1_0000_0000

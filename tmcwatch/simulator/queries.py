@@ -27,8 +27,12 @@ class Refused(Exception):
 class Dialect:
     """How this TMC answers where its texts differ or are silent.
 
-    That is the limits of the task lists (`max_offset=None` is unbounded), whether list rows carry
-    error texts, and the order of the lists by trigger time or by execution id.
+    `max_offset=None` is unbounded. `errors_in_lists` puts the error text into the list rows.
+    `order` is that of the lists: by trigger time or by execution id.
+    `promotion_answer` is what starting a promotion answers with: `report` (201 with its id) or
+    `accepted` (202 with nothing). `audit_entries` is how the audit log writes a promotion run:
+    `documented`, `shouting` (other case, times without a zone), `nested` (the body as an object,
+    the id inside a report) or `bare` (no body).
     """
 
     max_window: timedelta = timedelta(days=10)
@@ -36,6 +40,8 @@ class Dialect:
     max_offset: int | None = 1000
     errors_in_lists: bool = False
     order: Order = "newest"
+    promotion_answer: str = "report"
+    audit_entries: str = "documented"
 
 
 OLD_DIALECT = Dialect(

@@ -1,7 +1,7 @@
 """The world of one tenant: what has run up to now, what is staged, and the truth about it."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -19,6 +19,7 @@ from tmcwatch.simulator.execution import (
 )
 from tmcwatch.simulator.index import Index
 from tmcwatch.simulator.making import PlanWish, TaskWish, make_plan_run, make_task_run
+from tmcwatch.simulator.promotions import PromotionRun, Promotions
 from tmcwatch.simulator.scenario import Scenario, StagedPlanRun, StagedTaskRun
 from tmcwatch.simulator.tenant import Task, tenant_of
 from tmcwatch.simulator.traffic import Traffic
@@ -31,7 +32,7 @@ NEVER_STARTED = frozenset({"DEPLOY_FAILED", "EXECUTION_EVENT_RECEIVED", "DISPATC
 
 
 class UnknownSubject(LookupError):
-    """There is no such task, plan or execution in this tenant."""
+    """There is no such task, plan, promotion or execution in this tenant."""
 
 
 class World:
@@ -59,6 +60,7 @@ class World:
         base = ((scenario.seed & 0xFFFF) << 32) + SCRIPTED
         self._numbers = count(base)
         self._plan_numbers = count(base)
+        self.promotions = Promotions(scenario, self.tenant, first_number=base)
         self._claimed: set[str] = set()
         # What truly happened to the runs that were replaced.
         self._pasts: dict[str, tuple[TaskRun | PlanRun, list[Change]]] = {}
@@ -227,6 +229,39 @@ class World:
         """Return the executions that are not to be had at all now."""
         return self._delayed.over(milliseconds(self.now))
 
+    def start_promotion(  # noqa: PLR0913 - every detail of a run may be scripted, all but one by name
+        self,
+        promotion_id: str,
+        *,
+        at: datetime | None = None,
+        lasts: timedelta = LASTS,
+        ends: str = "PROMOTED",
+        error: str | None = None,
+        broken: Sequence[str] = (),
+        defective: bool = False,
+        execution_id: str | None = None,
+    ) -> str:
+        """Stage a run of a promotion (id or name) and return its execution id.
+
+        It ends after `lasts` with the status `ends`; `PROMOTION_STARTED` means that it never
+        does. `broken` names the tasks and plans that are not promoted, `error` says why.
+        """
+        self._claim(execution_id)
+        promotion = self.promotions.definition(promotion_id)
+        if promotion is None:
+            raise UnknownSubject(f"no promotion {promotion_id!r}")
+        run = self.promotions.start(
+            promotion,
+            at=milliseconds(at or self.now),
+            lasts=_length(lasts),
+            ends=ends,
+            error=error,
+            broken=broken,
+            defective=defective,
+            execution_id=execution_id,
+        )
+        return run.execution_id
+
     def truth(self, since: datetime | None = None) -> list[dict[str, Any]]:
         """Return every transition up to now (after `since`), in the order it truly happened."""
         earliest = milliseconds(since) if since else -1
@@ -254,13 +289,14 @@ class World:
             for *_, run, change in found
         ]
 
-    def _alive_since(self, earliest: int) -> Iterator[TaskRun | PlanRun]:
+    def _alive_since(self, earliest: int) -> Iterator[TaskRun | PlanRun | PromotionRun]:
         yield from self.tasks.alive_since(earliest)
         yield from self.plans.alive_since(earliest)
         # A correction comes after the end.
         yield from (run for run, _ in self._pasts.values() if run.finished < earliest)
+        yield from self.promotions.alive_since(earliest)
 
-    def _changes(self, run: TaskRun | PlanRun) -> list[Change]:
+    def _changes(self, run: TaskRun | PlanRun | PromotionRun) -> list[Change]:
         past = self._pasts.get(run.execution_id) if self._pasts else None
         return past[1] if past else run.changes()
 
@@ -365,6 +401,7 @@ class World:
 
     def _forget(self, before: int) -> None:
         self._forgotten = before
+        self.promotions.forget(before)
         for index in (self.tasks, *self.tasks_of.values()):
             index.forget(before)
         for plan_index in (self.plans, *self.plans_of.values()):

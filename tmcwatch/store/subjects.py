@@ -134,19 +134,6 @@ def unknown_subjects(
     return wanted - named
 
 
-def outside_subjects(
-    connection: Connection, account: AccountName, kind: Kind, ids: Iterable[SubjectId]
-) -> frozenset[SubjectId]:
-    """Answer with which of `ids` are outside of what is watched."""
-    query = select(subjects.c.id).where(
-        subjects.c.account == account,
-        subjects.c.kind == kind.value,
-        subjects.c.outside == true(),
-        subjects.c.id.in_(list(ids)),
-    )
-    return frozenset(SubjectId(id_) for (id_,) in connection.execute(query))
-
-
 def places(
     connection: Connection, account: AccountName, kind: Kind
 ) -> dict[str, tuple[SubjectId, ...]]:
@@ -166,6 +153,23 @@ def places(
     return found
 
 
+def outside_subjects(
+    connection: Connection, account: AccountName, kind: Kind, ids: Iterable[SubjectId]
+) -> frozenset[SubjectId]:
+    """Answer with which of `ids` are outside of what is watched."""
+    wanted = list(ids)
+    found: set[SubjectId] = set()
+    for begin in range(0, len(wanted), 500):
+        query = select(subjects.c.id).where(
+            subjects.c.account == account,
+            subjects.c.kind == kind.value,
+            subjects.c.outside == true(),
+            subjects.c.id.in_(wanted[begin : begin + 500]),
+        )
+        found.update(SubjectId(id_) for (id_,) in connection.execute(query))
+    return frozenset(found)
+
+
 def failing(connection: Connection, account: AccountName) -> Failing:
     """Answer with how many tasks and plans of an account there are, and how many are failing."""
     here = (subjects.c.account == account) & (subjects.c.outside == false())
@@ -173,7 +177,9 @@ def failing(connection: Connection, account: AccountName) -> Failing:
     counts: dict[str, int] = {row[0]: row[1] for row in connection.execute(query)}
     count, oldest = connection.execute(
         select(func.count(), func.min(subjects.c.failing_since)).where(
-            here, subjects.c.consecutive_failures > 0
+            here,
+            subjects.c.consecutive_failures > 0,
+            subjects.c.kind != Kind.PROMOTION.value,
         )
     ).one()
     return Failing(

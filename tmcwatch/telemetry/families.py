@@ -139,6 +139,12 @@ PROCESS = (
         "receiver reason",
         "Attempts to send a message that failed; most are repeated later.",
     ),
+    _family(
+        "audit_entries_unread_total",
+        _COUNTER,
+        "account",
+        "Promotion runs in TMC's audit log whose execution could not be read out of their entry.",
+    ),
     _family("restarts_total", _COUNTER, "loop", "Restarts of a part that crashed."),
     _family(
         "config_last_reload_successful",
@@ -183,6 +189,12 @@ PER_SUBJECT = (
     ),
     _family("task_info", _INFO, f"{_SUBJECT} name", "The name of a task, to join by its id."),
     _family("plan_info", _INFO, f"{_SUBJECT} name", "The name of a plan, to join by its id."),
+    _family(
+        "promotion_info",
+        _INFO,
+        f"{_SUBJECT} name",
+        "The name of a promotion, to join by its id.",
+    ),
 )
 
 # Of each workspace, as stored with the transitions they count; never left out.

@@ -118,6 +118,9 @@ class Metrics:
     def bisected(self, account: str, kind: str) -> None:
         self._counters["window_bisections_total"].labels(account, kind).inc()
 
+    def audit_unread(self, account: str, number: int) -> None:
+        self._counters["audit_entries_unread_total"].labels(account).inc(number)
+
     def look(self, account: str, *, ok: bool) -> None:
         self._gauges["up"].labels(account).set(ok)
 

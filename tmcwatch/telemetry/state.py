@@ -16,7 +16,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.metrics_core import Metric
 
-from tmcwatch.domain.execution import ENDS, OPEN, Kind
+from tmcwatch.domain.execution import OPEN, Kind, ends_of
 from tmcwatch.domain.snapshot import ListState, Snapshot, SubjectState
 from tmcwatch.telemetry.families import Family, named
 
@@ -29,7 +29,7 @@ SUM = "sum"
 _WITHOUT_LABEL = ("backfilled_executions_total", "rows_processed_total", "rows_rejected_total")
 _HISTOGRAMS = ("execution_duration_seconds", "execution_start_delay_seconds")
 _OF_LISTS = ("quarantined_rows_total", "late_rows_total", "audit_discrepancies_total")
-_RESULTS = sorted(phase.value for phase in ENDS)
+_RESULTS = {kind.value: sorted(phase.value for phase in ends_of(kind)) for kind in Kind}
 _OPEN_PHASES = sorted(OPEN)
 
 
@@ -139,7 +139,9 @@ def _of_workspaces(subjects: Sequence[SubjectState], stored: _Stored) -> Iterato
     misfires = _counter("misfires_total")
     workspaces = _workspaces(subjects, stored)
     for workspace in workspaces:
-        results = dict.fromkeys(_RESULTS, 0.0) | stored["executions_total"][workspace]
+        results = (
+            dict.fromkeys(_RESULTS[workspace[-1]], 0.0) | stored["executions_total"][workspace]
+        )
         for result, value in results.items():
             executions.add_metric((*workspace, result), value)
         for reason, value in stored["misfires_total"][workspace].items():

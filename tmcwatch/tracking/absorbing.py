@@ -8,12 +8,13 @@ from datetime import datetime
 import structlog
 
 from tmcwatch.domain.execution import (
-    ENDS,
     BadRow,
     Execution,
     ExecutionId,
+    Kind,
     Subject,
     Transition,
+    ends_of,
 )
 from tmcwatch.domain.lifecycle import advance
 from tmcwatch.domain.observation import Looked, NamesRead
@@ -22,8 +23,9 @@ from tmcwatch.store.capture import advance_capture, watched_since
 from tmcwatch.store.counters import Counted, add_to_counters
 from tmcwatch.store.engine import Connection
 from tmcwatch.store.executions import load_executions, save_executions
+from tmcwatch.store.promotions import mark_as_read
 from tmcwatch.store.quarantine import quarantine_rows
-from tmcwatch.store.subjects import save_names
+from tmcwatch.store.subjects import outside_subjects, save_names
 from tmcwatch.store.transitions import append_transitions, names_cursor, save_cursor
 from tmcwatch.tracking.auditing import repair
 from tmcwatch.tracking.counting import count
@@ -46,18 +48,27 @@ class Absorbed:
     """Where this look checked what was certified before: how much had been missed."""
 
 
-def absorb(connection: Connection, looked: Looked) -> Absorbed:
-    """Write what a look found: rows, transitions, counters and watermark together."""
+def absorb(connection: Connection, looked: Looked, *, is_scoped: bool = False) -> Absorbed:
+    """Write what a look found: rows, transitions, counters and watermark together.
+
+    Where only a part of the account is watched, `is_scoped`, rows of the rest are let go.
+    """
     account, kind = looked.account, looked.kind
+    if is_scoped:
+        looked = _within_scope(connection, looked)
     known = load_executions(connection, account, kind, (row.id for row in looked.rows))
     believed = dict(known)
     found, poisoned = _advance_all(looked, believed)
-    watched_from = looked.watched_from or watched_since(connection, account, kind)
+    watched_from = (
+        looked.history_before or looked.watched_from or watched_since(connection, account, kind)
+    )
     transitions = tuple(
         sorted((_history(step, watched_from) for step in found), key=lambda step: step.at)
     )
     changed = [one for id_, one in believed.items() if known.get(id_) is not one]
     save_executions(connection, changed)
+    if kind is Kind.PROMOTION:
+        mark_as_read(connection, account, believed, looked.at)
     append_transitions(connection, transitions)
     count(connection, looked, transitions, believed)
     bad = looked.bad + poisoned
@@ -69,6 +80,12 @@ def absorb(connection: Connection, looked: Looked) -> Absorbed:
     advance_capture(connection, looked)
     missed = repair(connection, looked, known, watched_from) if looked.check else 0
     return Absorbed(transitions=transitions, quarantined=len(bad), missed=missed)
+
+
+def _within_scope(connection: Connection, looked: Looked) -> Looked:
+    subjects = {row.subject for row in looked.rows if row.subject is not None}
+    outside = outside_subjects(connection, looked.account, looked.kind, subjects)
+    return replace(looked, rows=tuple(row for row in looked.rows if row.subject not in outside))
 
 
 def portions(looked: Looked) -> Iterator[Looked]:
@@ -112,7 +129,7 @@ def _zeros(names: NamesRead, outside: Container[Subject]) -> Iterator[Counted]:
     watched = (one for one in names.subjects if one not in outside)
     places = {(one.environment, one.workspace, one.kind) for one in watched}
     for environment, workspace, kind in places:
-        for phase in ENDS:
+        for phase in ends_of(kind):
             yield Counted(
                 metric="executions_total",
                 account=names.account,

@@ -1,7 +1,7 @@
 """What a check of certified stretches found missing: counted, and the settle lag widened."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -43,16 +43,7 @@ def repair(
     counted = Counted(metric=metric, account=looked.account, kind=looked.kind)
     add_to_counters(connection, Counter({counted: missed}))
     if missed:
-        _tell(looked, looked.check, strangers, unended)
-    if missed and looked.check.kind is not Pass.SECOND:
-        discrepancy_found(
-            connection,
-            looked.account,
-            looked.kind,
-            window=looked.check.window,
-            number=missed,
-            at=looked.at,
-        )
+        _tell(connection, looked, looked.check, strangers=strangers, unended=unended)
     return missed
 
 
@@ -80,7 +71,23 @@ def _is_unended(row: Row, known: Mapping[ExecutionId, Execution], seen_at: datet
     )
 
 
-def _tell(looked: Looked, check: Check, strangers: list[Row], unended: list[Row]) -> None:
+def _tell(
+    connection: Connection,
+    looked: Looked,
+    check: Check,
+    *,
+    strangers: Sequence[Row],
+    unended: Sequence[Row],
+) -> None:
+    if check.kind is not Pass.SECOND:  # which is there to find late rows
+        discrepancy_found(
+            connection,
+            looked.account,
+            looked.kind,
+            window=check.window,
+            number=len(strangers) + len(unended),
+            at=looked.at,
+        )
     log.warning(
         "late_rows_found" if check.kind is Pass.SECOND else "audit_discrepancy",
         account=looked.account,

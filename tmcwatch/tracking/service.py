@@ -8,7 +8,7 @@ from typing import TypeVar
 import structlog
 from anyio.streams.memory import MemoryObjectReceiveStream
 
-from tmcwatch.domain.execution import ENDS, AccountName, Phase, Transition
+from tmcwatch.domain.execution import ENDS, AccountName, Kind, Phase, Transition
 from tmcwatch.domain.observation import Looked, LookFailed, Moment, NamesRead, Observation
 from tmcwatch.domain.scope import EVERYTHING, Scope
 from tmcwatch.store.engine import Connection, Store
@@ -64,8 +64,10 @@ class Tracker:
             log.warning("scope_not_visible", account=names.account, entries=list(unseen))
 
     async def _looked(self, looked: Looked) -> None:
+        is_scoped = self.scopes.get(looked.account, EVERYTHING) != EVERYTHING
         for portion in portions(looked):
-            absorbed = await self._write(partial(absorb, looked=portion))
+            work = partial(absorb, looked=portion, is_scoped=is_scoped)
+            absorbed = await self._write(work)
             for transition in absorbed.transitions:
                 self._told(transition)
             if absorbed.transitions or portion.history_read or portion.gap or absorbed.missed:
@@ -79,7 +81,8 @@ class Tracker:
                 )
         if looked.head:
             self.health.looked(looked.account, looked.kind, at=looked.at)
-        self.metrics.look(looked.account, ok=True)
+        if looked.kind is not Kind.PROMOTION:  # no list: it says nothing of those that are
+            self.metrics.look(looked.account, ok=True)
 
     async def _watch_over(self, observation: Observation) -> None:
         """Begin or end what an observation shows of the watching itself; mostly it is nothing."""
