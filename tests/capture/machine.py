@@ -178,6 +178,18 @@ class Capture(RuleBasedStateMachine):
         self.oracle.hide(id_, milliseconds(until), is_known=is_known)
         world.hide(id_, until=until)
 
+    @precondition(lambda self: self.watched.followed())
+    @rule(number=which, seconds=st.sampled_from([20, 300]))
+    def a_known_run_is_not_to_be_had(self, number: int, seconds: int) -> None:
+        """Let TMC answer 404 for a while, and look meanwhile."""
+        known = sorted(self.watched.believed(self.oracle.fates))
+        id_ = known[number % len(known)]
+        world = self.simulator.world
+        until = world.now + timedelta(seconds=seconds)
+        world.delay(id_, until=until)
+        self.oracle.fates[id_].delayed_until = milliseconds(until)
+        self.look()
+
     @rule(seconds=st.sampled_from([-600, -20, -2, 0, 2, 20, 600]))
     def the_clock_of_tmc_jumps(self, seconds: int) -> None:
         self.simulator.faults.put("clock_skew", seconds=float(seconds))
@@ -200,9 +212,11 @@ class Capture(RuleBasedStateMachine):
     def pages_are_disturbed(self, name: str, share: float) -> None:
         self.simulator.faults.put(name, share=share)
 
-    @rule(share=st.sampled_from([0.5, 1.0]))
-    def rows_lag_behind(self, share: float) -> None:
+    @rule(share=st.sampled_from([0.5, 1.0]), looks=st.booleans())
+    def rows_lag_behind(self, share: float, looks: bool) -> None:
         self.simulator.faults.put("late", seconds=LAG / 1000, share=share)
+        if looks:
+            self.look()
 
     @precondition(lambda self: len(self.simulator.faults.in_force()) > 1)
     @rule()

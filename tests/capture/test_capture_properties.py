@@ -12,10 +12,11 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.capture.machine import Capture
 from tmcwatch.store.opening import open_store
 
-EXAMPLES = 20
+EXAMPLES = 14
 STEPS = 40
 
 
+@pytest.mark.timeout(400)  # a failure takes its time to be made small
 @pytest.mark.parametrize("reading", ["overlap", "trigger", "started"])
 def test_nothing_is_lost_or_told_twice_whatever_happens(reading, tmp_path):
     open_store(f"sqlite:///{tmp_path / 'empty.db'}").close()
