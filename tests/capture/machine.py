@@ -145,8 +145,9 @@ class Capture(RuleBasedStateMachine):
         self._born(run, delay)
 
     @precondition(lambda self: self._open())
-    @rule(number=which, ends=st.sampled_from(OVER), looks=st.booleans())
-    def a_run_is_ended(self, number: int, ends: str, looks: bool) -> None:
+    @rule(number=which, ends=st.sampled_from(OVER), looks=st.integers(0, 2))
+    def a_run_is_ended(self, number: int, ends: str, looks: int) -> None:
+        """Let it end, be seen, and be seen again by a row that is older."""
         runs = self._open()
         run = runs[number % len(runs)]
         begun = run.started is not None and run.started <= self.oracle.now
@@ -155,8 +156,9 @@ class Capture(RuleBasedStateMachine):
         elif not begun and ends in {"EXECUTION_SUCCESS", "EXECUTION_FAILED"}:
             ends = "DEPLOY_FAILED"
         self.simulator.world.finish(run.execution_id, ends=ends)
-        if looks:
+        for _ in range(looks):
             self.look()
+            self.simulator.faults.put("late", seconds=LAG / 1000)
 
     @precondition(lambda self: self._ended())
     @rule(number=st.integers(0, 3), later=st.booleans())
