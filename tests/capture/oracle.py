@@ -60,10 +60,11 @@ class Oracle:
     """Says which runs must be known, and in which phases they may be believed to be."""
 
     simulator: Simulator
+    clock: list[tuple[int, int]]
+    """TMC's clock minus the true one, and since when in true time, oldest first."""
     fates: dict[str, Fate] = field(default_factory=dict)
     watched_from: int | None = None
     """True time: what came before is history."""
-    _clock: list[tuple[int, int]] = field(default_factory=lambda: [(0, 0)])
 
     @property
     def now(self) -> int:
@@ -72,7 +73,7 @@ class Oracle:
     @property
     def skew(self) -> int:
         """TMC's clock minus the true one."""
-        return self._clock[-1][1]
+        return self.clock[-1][1]
 
     @property
     def behind(self) -> int:
@@ -80,7 +81,7 @@ class Oracle:
         return max(self._highest(self.now) - (self.now + self.skew), 0)
 
     def clock_jumps(self, skew: int) -> None:
-        self._clock.append((self.now, skew))
+        self.clock.append((self.now, skew))
 
     def run(self, id_: str) -> Run | None:
         """Answer with a run, None before its trigger."""
@@ -155,10 +156,10 @@ class Oracle:
 
     def _highest(self, before: int) -> int:
         """Answer with the latest time that TMC's clock showed up to a true time."""
-        ends = [at for at, _ in self._clock[1:]] + [before]
+        ends = [at for at, _ in self.clock[1:]] + [before]
         return max(
             min(end, before) + skew
-            for (begin, skew), end in zip(self._clock, ends, strict=True)
+            for (begin, skew), end in zip(self.clock, ends, strict=True)
             if begin <= before
         )
 

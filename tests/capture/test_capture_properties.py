@@ -12,15 +12,17 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.capture.machine import Capture
 from tmcwatch.store.opening import open_store
 
-EXAMPLES = 8
+EXAMPLES = 14
 STEPS = 40
 
 
+@pytest.mark.timeout(400)  # a failure takes its time to be made small
 @pytest.mark.parametrize("reading", ["overlap", "trigger", "started"])
 def test_nothing_is_lost_or_told_twice_whatever_happens(reading, tmp_path):
     open_store(f"sqlite:///{tmp_path / 'empty.db'}").close()
+    machine = type("Capture", (Capture,), {"reading": reading, "folder": tmp_path})
     run_state_machine_as_test(
-        lambda: Capture(reading, tmp_path),
+        machine,
         settings=settings(
             max_examples=EXAMPLES,
             stateful_step_count=STEPS,

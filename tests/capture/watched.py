@@ -58,10 +58,11 @@ class Watched:
         self._watch = Watching(tmc=tmc, store=self._store, now=self._now)  # type: ignore[arg-type]
         self._watch.looker.send = self._send
         self.rows_told = 0
+        """Rows that the last look told of."""
 
     async def look(self) -> bool:
         """Look once; answers whether it succeeded and proved something."""
-        self._sent = 0
+        self._sent = self.rows_told = 0
         self._watch.sent.clear()
         return await self._watch.looker.look()
 
@@ -84,7 +85,7 @@ class Watched:
             raise Crash
         await self._watch.send(observation)
         if isinstance(observation, Looked):
-            self.rows_told = len(observation.rows) + (0 if observation.head else self.rows_told)
+            self.rows_told += len(observation.rows)
         if dies:
             raise Crash
 
