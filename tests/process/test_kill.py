@@ -29,7 +29,7 @@ from tmcwatch.store.schema import capture
 
 KILLS = 20
 ENDINGS = Endings(failed=0.2, rejected=0.05, timed_out=0.03, misfired=0.05)
-SETTLED_WITHIN = 20.0
+SETTLED_WITHIN = 60.0
 
 CONFIG = """
 accounts: [{name: prod, url: "%(api)s", token: demo, api_share: 1}]
