@@ -13,8 +13,9 @@ from sqlalchemy import select
 from tests.oracle import RULES, SUCCESS
 from tests.process.crashing import COMMITS
 from tests.process.stage import Stage, running, staged
+from tmcwatch.domain.delivery import State
 from tmcwatch.domain.execution import ENDS
-from tmcwatch.store.schema import capture, executions, transitions
+from tmcwatch.store.schema import capture, deliveries, executions, transitions
 
 SETTLE = timedelta(seconds=2)
 DIES_WITHIN = 60.0
@@ -42,6 +43,8 @@ POINTS = [
     ("absorb_names", "after", 1),
     ("absorb", "before", 4),
     ("absorb", "after", 1),
+    ("absorb", "before", 2),
+    ("absorb", "after", 3),
     # What alerting commits.
     ("decide", "before", 1),
     ("decide", "after", 3),
@@ -49,6 +52,8 @@ POINTS = [
     ("_send_next", "before", 3),
     ("_sent", "before", 1),
     ("_sent", "after", 4),
+    ("_sent", "after", 1),
+    ("_sent", "after", 2),
     ("_postpone", "before", 2),
     ("_postpone", "after", 1),
     ("_bury", "before", 1),
@@ -89,6 +94,15 @@ def without_away(text):
     """Leave out the receiver that is owed everything for ever: then there is that to settle."""
     lines = [line for line in text.splitlines() if "name: away" not in line]
     return "\n".join(lines).replace("{receiver: away, continue: true}, ", "")
+
+
+def keys_in_the_outbox(stage):
+    """Check that what counts as delivered arrived; answer with the keys of all that was owed."""
+    columns = deliveries.c.id, deliveries.c.state
+    owed = dict(stage.rows(select(*columns).where(deliveries.c.receiver == "team")))
+    delivered = {key for key, state in owed.items() if state == State.DELIVERED}
+    assert delivered - stage.inbox.messages.keys() == set(), "delivered, but never sent"
+    return owed.keys()
 
 
 def lives_of(truth):
@@ -146,11 +160,13 @@ async def test_a_daemon_that_dies_at_every_commit_loses_nothing_and_repeats_noth
             await dies(stage, commit, moment, str(number))
             marks.append(watermarks_with_all_before_them(stage))
             executions_that_ended_once(stage)
+            keys_in_the_outbox(stage)
         until = stage.simulator.time()
         async with running(stage):
             await stage.settled(until)
         marks.append(watermarks_with_all_before_them(stage))
         assert executions_that_ended_once(stage)
+        assert stage.inbox.messages.keys() <= keys_in_the_outbox(stage)
         found, expected = stage.told(until), stage.expected(until)
     assert all(before[kind] <= after[kind] for before, after in pairwise(marks) for kind in before)
     assert expected - found.episodes == set(), "missing"

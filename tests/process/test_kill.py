@@ -29,9 +29,13 @@ def anyio_backend():
 
 
 async def killed(stage: Stage, dice: random.Random) -> None:
-    """Start the daemon and kill it at a moment that the dice say."""
+    """Start the daemon and kill it at a moment that the dice say, after its first request."""
+    asked = stage.simulator.journal.total
     process = stage.start()
-    await anyio.sleep(dice.uniform(0.2, 2.0))
+    with anyio.fail_after(60):
+        while stage.simulator.journal.total == asked:  # noqa: ASYNC110 - no bell between processes
+            await anyio.sleep(0.02)
+    await anyio.sleep(dice.uniform(0, 1.5))
     process.send_signal(signal.SIGKILL)
     await anyio.to_thread.run_sync(process.wait)
 
