@@ -55,7 +55,7 @@ class Supervision:
 
     outages: tuple[type[Exception], ...] = ()
     """Failures of something outside, such as a full disk: waited out, however long."""
-    outage: Callable[[str], None] = lambda _: None
+    outage: Callable[[Exception], None] = lambda _: None
     restarted: Callable[[str], None] = lambda _: None
 
 
@@ -74,7 +74,7 @@ async def keep_running(
             await service()
         except supervision.outages as error:
             log.error("service_waits", service=name, problem=str(error))  # noqa: TRY400 - no bug
-            supervision.outage(str(error))
+            supervision.outage(error)
         except Exception:
             crashes = 1 if anyio.current_time() - began >= CALM else crashes + 1
             log.exception("service_crashed", service=name, crashes=crashes)

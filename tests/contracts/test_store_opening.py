@@ -116,10 +116,6 @@ def test_a_file_that_is_no_database_is_refused(path):
     assert "not a database" in refusal(url_of(path))
 
 
-def test_a_folder_is_refused(tmp_path):
-    assert "unable to open" in refusal(url_of(tmp_path))
-
-
 def test_a_file_in_no_folder_is_refused(tmp_path):
     assert "there is no folder" in refusal(url_of(tmp_path / "nowhere" / "watch.db"))
 

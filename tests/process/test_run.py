@@ -38,7 +38,7 @@ def keeps_asking(tmc):
 def test_sigterm_ends_it_in_time_and_in_order(daemon):
     daemon.until_fresh()
     daemon.signal(signal.SIGTERM)
-    assert daemon.ends(within=10) == 0
+    assert daemon.ends() == 0
     assert json.loads(daemon.errors.splitlines()[-1])["event"] == "stopped"
     assert daemon.output == ""
     assert not daemon.logged("stopped_late")
@@ -46,7 +46,7 @@ def test_sigterm_ends_it_in_time_and_in_order(daemon):
 
 def test_ctrl_c_ends_it_just_as_well(daemon):
     daemon.signal(signal.SIGINT)
-    assert daemon.ends(within=10) == 0
+    assert daemon.ends() == 0
 
 
 def test_sighup_takes_a_good_configuration(daemon, tmc, tmp_path):
@@ -64,7 +64,7 @@ def test_a_reload_changes_the_level_of_the_log(daemon, tmp_path):
     daemon.signal(signal.SIGHUP)
     eventually(lambda: daemon.logged("signal"))
     daemon.signal(signal.SIGTERM)
-    assert daemon.ends(within=10) == 0
+    assert daemon.ends() == 0
     assert not daemon.logged("stopped")
 
 
@@ -85,7 +85,7 @@ def test_a_wrong_token_is_a_state_that_heals_when_its_file_is_put_right(tmc, tmp
         daemon.until_ready()
         fresh = daemon.answer("/-/fresh")
         token.write_text("demo")
-        daemon.until_fresh(within=60)
+        daemon.until_fresh()
     assert fresh.status_code == 503
     assert "401" in str(fresh.json()["reasons"])
     assert "wrong-token" not in daemon.errors + fresh.text
@@ -98,7 +98,7 @@ def test_a_tmc_that_is_not_there_is_a_state_that_heals_when_it_is(tmp_path):
         daemon.until_ready()
         fresh = daemon.answer("/-/fresh")
         with simulated(tmp_path, port=port):
-            daemon.until_fresh(within=60)
+            daemon.until_fresh()
     assert fresh.status_code == 503
     assert "connection attempts failed" in str(fresh.json()["reasons"])
 
@@ -111,7 +111,7 @@ def test_after_a_kill_it_starts_again_on_its_store(daemon, tmp_path):
         again.until_ready()
         again.until_fresh()
         again.signal(signal.SIGTERM)
-        assert again.ends(within=10) == 0
+        assert again.ends() == 0
 
 
 @pytest.fixture
@@ -132,10 +132,10 @@ def test_a_full_disk_is_a_state_that_heals_when_there_is_room(tmc, small_disk):
     with watching(small_disk, tmc[0]) as daemon:
         daemon.until_fresh()
         fill(small_disk / "filler")
-        eventually(lambda: "full" in daemon.answer("/-/fresh").text, within=60)
+        eventually(lambda: "full" in daemon.answer("/-/fresh").text)
         assert daemon.process.poll() is None
         (small_disk / "filler").unlink()
-        daemon.until_fresh(within=60)
+        daemon.until_fresh()
 
 
 def fill(path: Path) -> None:

@@ -19,7 +19,7 @@ class Service:
         self.failures, self.lasts = list(failures), list(lasts)
         self.began: list[float] = []
         self.restarts: list[str] = []
-        self.outages: list[str] = []
+        self.outages: list[Exception] = []
 
     async def run(self) -> None:
         self.began.append(anyio.current_time())
@@ -74,7 +74,7 @@ async def test_an_outage_is_waited_out_however_long():
     service = Service(*[Outage("disk full")] * 200)
     await service.keep()
     assert service.waits[:7] == [1, 2, 4, 8, 16, 30, 30]
-    assert service.outages == ["disk full"] * 200
+    assert [str(outage) for outage in service.outages] == ["disk full"] * 200
     assert len(service.restarts) == 200
 
 

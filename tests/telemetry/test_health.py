@@ -85,6 +85,15 @@ def test_a_look_that_works_again_takes_the_reason_back(health):
     assert "unreachable" not in reason
 
 
+def test_a_damaged_store_stays_damaged_whatever_works_or_fails_besides(health):
+    health.store_fails("damaged: move it away", heals=False)
+    health.store_works()
+    health.store_fails("disk full")
+    health.store_works()
+    assert health.ready().reasons[0] == "store: damaged: move it away"
+    assert not health.is_store_up
+
+
 def test_a_list_never_read_and_a_failing_store_are_not_fresh(health):
     health.store_fails("disk full")
     verdict = health.fresh(NOON, [], young_enough=LIMIT)

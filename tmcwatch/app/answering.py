@@ -11,7 +11,7 @@ import structlog
 
 from tmcwatch import __version__
 from tmcwatch.app.promotions import listed, to_follow, unfinished
-from tmcwatch.app.watch import Parts, young_enough
+from tmcwatch.app.watch import Parts, store_fails, young_enough
 from tmcwatch.app.wiring import targets_of
 from tmcwatch.app.world import World
 from tmcwatch.config import Config
@@ -145,7 +145,7 @@ class Answers:
         try:
             return await self.world.in_thread(transaction, work)
         except StoreError as error:
-            self.parts.health.store_fails(str(error))
+            store_fails(self.parts.health, error)
             raise Unavailable(str(error)) from error
 
 

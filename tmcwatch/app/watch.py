@@ -42,7 +42,7 @@ from tmcwatch.polling.checking import CHECK_EVERY, Checker
 from tmcwatch.polling.history import read_history
 from tmcwatch.polling.looking import Looker
 from tmcwatch.polling.names import read_names
-from tmcwatch.store.engine import Store, StoreError
+from tmcwatch.store.engine import Store, StoreDamagedError, StoreError
 from tmcwatch.store.retention import MOST_AT_ONCE, forget
 from tmcwatch.store.transitions import cursor
 from tmcwatch.supervisor import Bell, Supervision, keep_running
@@ -77,6 +77,11 @@ class Parts:
         return self.budgets[key]
 
 
+def store_fails(health: Health, error: Exception) -> None:
+    """Show that the store fails: a full disk until it works again, damage until a restart."""
+    health.store_fails(str(error), heals=not isinstance(error, StoreDamagedError))
+
+
 async def watch(config: Config, parts: Parts, world: World, *, stop: anyio.Event) -> None:
     """Watch until `stop` is set, then finish in the order of the flow.
 
@@ -94,7 +99,7 @@ class _Watch:
         self._changed, self._owed = Bell(), Bell()
         self._supervision = Supervision(
             outages=(StoreError,),
-            outage=parts.health.store_fails,
+            outage=partial(store_fails, parts.health),
             restarted=parts.metrics.restarted,
         )
         self._alerter = Alerter(

@@ -1,6 +1,9 @@
 """The store's connections: one writer, readers beside it, on SQLite in WAL mode."""
 
-from collections.abc import Callable
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -8,7 +11,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-__all__ = ["Connection", "Store", "StoreError"]
+__all__ = ["Connection", "Store", "StoreDamagedError", "StoreError"]
 
 Result = TypeVar("Result")
 
@@ -18,6 +21,10 @@ BUSY_SECONDS = 10.0
 
 class StoreError(Exception):
     """The store cannot be used: one line that names it and says why."""
+
+
+class StoreDamagedError(StoreError):
+    """The store's file is damaged: no waiting heals it, so the line says what to do."""
 
 
 class Store:
@@ -32,19 +39,24 @@ class Store:
 
     def write(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work` in one transaction that holds the write lock from its start."""
-        try:
-            with self._engine.begin() as connection:
-                return work(connection)
-        except DBAPIError as error:
-            raise StoreError(f"{self.url}: {error.orig}") from error
+        with self.failing_clearly(), self._engine.begin() as connection:
+            return work(connection)
 
     def read(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work` on a consistent view, without waiting for the writer."""
+        with (
+            self.failing_clearly(),
+            self._engine.connect().execution_options(reads=True) as connection,
+        ):
+            return work(connection)
+
+    @contextmanager
+    def failing_clearly(self) -> Iterator[None]:
+        """Raise what the database cannot do as a StoreError that says what a person can."""
         try:
-            with self._engine.connect().execution_options(reads=True) as connection:
-                return work(connection)
+            yield
         except DBAPIError as error:
-            raise StoreError(f"{self.url}: {error.orig}") from error
+            raise _explained(self.url, error) from error
 
     def close(self) -> None:
         self._engine.dispose()
@@ -53,6 +65,34 @@ class Store:
     def engine(self) -> Engine:
         """For migrations."""
         return self._engine
+
+
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_NOT_ALLOWED = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
+_WAY_OUT = (
+    "stop tmcwatch, move the file away together with its -wal and -shm, and start again: it reads "
+    "TMC's last days as history and tells one digest; or restore a back-up, as the README says"
+)
+
+
+def _explained(url: str, error: DBAPIError) -> StoreError:
+    # The low byte is the kind of failure; the rest tells shades of it apart.
+    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    if code in _DAMAGED:
+        return StoreDamagedError(f"{url}: the file is damaged ({error.orig}): {_WAY_OUT}")
+    path = Path(make_url(url).database or "")
+    if code in _NOT_ALLOWED and path.is_dir():
+        return StoreError(f"{url}: {path} is a folder, not a file: name a file in it")
+    if code in _NOT_ALLOWED and path.exists() and not _is_ours(path):
+        return StoreError(
+            f"{url}: the file may not be read and written ({error.orig}): give it, its folder and "
+            "its -wal and -shm to the user that tmcwatch runs as"
+        )
+    return StoreError(f"{url}: {error.orig}")
+
+
+def _is_ours(path: Path) -> bool:
+    return os.access(path, os.R_OK | os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _engine(url: str) -> Engine:

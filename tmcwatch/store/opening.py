@@ -18,7 +18,8 @@ def open_store(url: str) -> Store:
     try:
         found = store.write(_prepared)
         if found != REVISIONS[-1]:
-            _migrate(store)
+            with store.failing_clearly():
+                _migrate(store)
     except StoreError:
         store.close()
         raise

@@ -30,6 +30,7 @@ class Health:
     def __init__(self) -> None:
         self._started = False
         self._store_problem: str | None = "not open yet"
+        self._store_heals = True
         self._config_problem: str | None = None
         self._watched: frozenset[Watched] = frozenset()
         self._looks: dict[Watched, _Look] = {}
@@ -39,14 +40,18 @@ class Health:
         self._started = True
 
     def store_works(self) -> None:
-        self._store_problem = None
+        """Take note that the store was read or written, which says nothing of a damaged page."""
+        if self._store_heals:
+            self._store_problem = None
 
     @property
     def is_store_up(self) -> bool:
         return self._store_problem is None
 
-    def store_fails(self, text: str) -> None:
-        self._store_problem = text
+    def store_fails(self, text: str, *, heals: bool = True) -> None:
+        """Take note that the store fails; what does not heal by itself is shown until the end."""
+        if self._store_heals:
+            self._store_problem, self._store_heals = text, heals
 
     def config_is_good(self) -> None:
         self._config_problem = None
