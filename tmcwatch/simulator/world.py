@@ -17,6 +17,7 @@ from tmcwatch.simulator.execution import (
 from tmcwatch.simulator.index import Index
 from tmcwatch.simulator.making import PlanWish, TaskWish, make_plan_run, make_task_run
 from tmcwatch.simulator.scenario import Scenario, StagedPlanRun, StagedTaskRun
+from tmcwatch.simulator.slots import Slots
 from tmcwatch.simulator.tenant import Task, tenant_of
 from tmcwatch.simulator.traffic import Traffic
 
@@ -49,6 +50,7 @@ class World:
         self.plans_of: dict[str, Index[PlanRun]] = {}
         self._by_id: dict[str | int, TaskRun] = {}
         self._plan_by_id: dict[str | int, PlanRun] = {}
+        self._slots = Slots(scenario.at_once) if scenario.at_once else None
         begin = milliseconds(start - scenario.history)
         self._traffic = Traffic(scenario, self.tenant, start=begin)
         self._pending: list[tuple[int, int, TaskRun]] = []
@@ -230,6 +232,8 @@ class World:
             heapq.heappush(self._pending, (child.triggered, child.number, child))
 
     def _enter(self, run: TaskRun) -> None:
+        if self._slots is not None:
+            run = self._slots.taken_by(run)
         self.tasks.add(run)
         workspace = run.task.workspace
         for key in (run.task.id, workspace.id, workspace.environment.id):
