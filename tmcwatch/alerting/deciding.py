@@ -16,7 +16,7 @@ from tmcwatch.domain.episode import (
     expired,
     owned,
 )
-from tmcwatch.domain.execution import ENDS, AccountName, Kind, Subject, Transition
+from tmcwatch.domain.execution import ENDS, AccountName, Kind, Phase, Subject, Transition
 from tmcwatch.domain.link import run_link
 from tmcwatch.domain.rule import WATCHING
 from tmcwatch.store.alerts import (
@@ -124,6 +124,9 @@ def _decided(
     account, kind, subject = transition.account, transition.kind, transition.subject
     if transition.quiet or transition.phase not in ENDS or subject is None:
         return ()
+    ongoing = ongoing_alerts(connection, account, kind, subject)
+    if transition.phase is Phase.SUCCEEDED and not ongoing:
+        return ()  # nearly all that is decided on: nothing to end, so nothing else is asked
     found = load_subjects(connection, account, kind, [subject]).get(subject)
     names = found[0] if found else unnamed(subject, kind)
     last_success = found[1].last_success_at if found else None
@@ -137,7 +140,7 @@ def _decided(
     )
     return changed_alerts(
         transition,
-        ongoing_alerts(connection, account, kind, subject),
+        ongoing,
         settings.rules,
         ownership=settings.ownership,
         circumstances=Circumstances(
