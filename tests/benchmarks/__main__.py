@@ -1,37 +1,59 @@
-"""Measures and prints: `python -m tests.benchmarks [NAME…] [--minutes N]`; asserts nothing."""
+"""Measures and prints: `python -m tests.benchmarks [NAME…]`; asserts nothing."""
 
 import argparse
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import anyio
 
-from tests.benchmarks import absorbing, scraping, starting, storm, tenant
+from tests.benchmarks import absorbing, long, scraping, starting, storm, tenant
 from tests.benchmarks.machine import machine
 
 MINUTES = 10.0
+DAYS = 3.0
+BEAT = 30
+WINDOWS = ("overlap", "trigger")
+NAMES = ("help", "ready", "absorb", "scrape", "storm", "tenant", "long")
+ONLY_BY_NAME = frozenset({"long"})
+"""What takes too long to be among all of them."""
 
 
 def main() -> None:
-    benchmarks: dict[str, Callable[[], Awaitable[None]]] = {
+    parser = _parser()
+    given = parser.parse_args()
+    unknown = [name for name in given.names if name not in NAMES]
+    if unknown:
+        parser.error(f"no benchmark is called {', '.join(unknown)}")
+    print(machine(), flush=True)
+    benchmarks = _benchmarks(given)
+    for name in given.names or [name for name in NAMES if name not in ONLY_BY_NAME]:
+        print(f"\n{name}", flush=True)
+        anyio.run(benchmarks[name])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    minutes = "real time to watch the large tenant for; default: %(default)s"
+    parser.add_argument("--minutes", type=float, default=MINUTES, help=minutes)
+    days = "long: virtual time to watch the very large tenant for; default: %(default)s"
+    parser.add_argument("--days", type=float, default=DAYS, help=days)
+    window = "long: how that tenant reads from and to; default: %(default)s"
+    parser.add_argument("--window", choices=WINDOWS, default=WINDOWS[0], help=window)
+    beat = "long: seconds between two looks; default: %(default)s"
+    parser.add_argument("--beat", type=int, default=BEAT, help=beat)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
+    return parser
+
+
+def _benchmarks(given: argparse.Namespace) -> Mapping[str, Callable[[], Awaitable[None]]]:
+    return {
         "help": starting.measure_help,
         "ready": starting.measure_ready,
         "absorb": absorbing.measure,
         "scrape": scraping.measure,
         "storm": storm.measure,
         "tenant": lambda: tenant.measure(given.minutes),
+        "long": lambda: long.measure(given.days, given.window, given.beat),
     }
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    minutes = "real time to watch the large tenant for; default: %(default)s"
-    parser.add_argument("--minutes", type=float, default=MINUTES, help=minutes)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(benchmarks))
-    given = parser.parse_args()
-    unknown = [name for name in given.names if name not in benchmarks]
-    if unknown:
-        parser.error(f"no benchmark is called {', '.join(unknown)}")
-    print(machine(), flush=True)
-    for name in given.names or benchmarks:
-        print(f"\n{name}", flush=True)
-        anyio.run(benchmarks[name])
 
 
 if __name__ == "__main__":

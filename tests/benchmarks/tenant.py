@@ -96,10 +96,10 @@ async def _delays(store: Store, tenant: Simulated) -> list[str]:
     now = datetime.fromisoformat((await tenant.ask("/world"))["now"])
     began = store.read(_watched_from)
     truth = await tenant.ask("/transitions", since=min(began.values()).isoformat())
-    seen = store.read(_seen)
-    triggered = {_key(row) for row in truth if row["execution_status"] in FIRST_STATES}
+    seen = store.read(ends_seen)
+    triggered = {truth_key(row) for row in truth if row["execution_status"] in FIRST_STATES}
     due = {
-        _key(row): at
+        truth_key(row): at
         for row in truth
         if row["execution_status"] not in OPEN_TASK_STATES | FIRST_STATES
         and began[row["kind"]] <= (at := datetime.fromisoformat(row["at"])) <= now - SETTLED
@@ -116,11 +116,11 @@ async def _delays(store: Store, tenant: Simulated) -> list[str]:
     ]
 
 
-def _key(row: dict[str, str]) -> tuple[str, str]:
+def truth_key(row: dict[str, str]) -> tuple[str, str]:
     return row["kind"], row["execution_id"]
 
 
-def _seen(connection: Connection) -> dict[tuple[str, str], datetime]:
+def ends_seen(connection: Connection) -> dict[tuple[str, str], datetime]:
     """Answer with when the end of each execution was first seen."""
     query = (
         select(transitions.c.kind, transitions.c.execution, transitions.c.seen_at)
