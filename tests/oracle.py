@@ -18,8 +18,10 @@ RULES = {
     ("task", "EXECUTION_TERMINATED_SHUTDOWN"): "shut_down",
     ("plan", "EXECUTION_FAILED"): "plan_failed",
     ("plan", "EXECUTION_MISFIRED"): "misfired",
+    ("promotion", "PROMOTION_FAILED"): "promotion_failed",
+    ("promotion", "PROMOTION_WARNING"): "promotion_warning",
 }
-SUCCESS = "EXECUTION_SUCCESS"
+SUCCESSES = {"EXECUTION_SUCCESS", "PROMOTED"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +122,7 @@ def _ends(truth: Iterable[Mapping[str, Any]], inside_plans: Collection[str]) -> 
         rule = _rule(last)
         if rule == "misfired" and (last["reason"] or "").endswith("_PAUSED"):
             continue  # excused: someone paused it
-        if rule is None and last["execution_status"] != SUCCESS:
+        if rule is None and last["execution_status"] not in SUCCESSES:
             continue  # not over
         if rule is not None and kind == "task" and execution in inside_plans:
             continue

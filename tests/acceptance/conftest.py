@@ -80,12 +80,14 @@ class Stage:
     history: str = "0s"
     config: str = CONFIG
     parts: Parts | None = None
+    hosts: dict[str, Any] = field(default_factory=dict)
+    """Further hosts by name, each an ASGI application."""
 
     def __post_init__(self) -> None:
         path = self.folder / "tmcwatch.yaml"
         path.write_text(self.config % {"beat": self.beat, "history": self.history})
         self.settings = load(path, environ={})
-        network = Network(tmc=api_app(self.simulator), hook=self.inbox.app())
+        network = Network(tmc=api_app(self.simulator), hook=self.inbox.app(), **self.hosts)
         self.world = World(
             now=self.now,
             in_thread=inline,

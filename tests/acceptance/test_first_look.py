@@ -75,4 +75,4 @@ async def test_a_restart_does_not_prove_what_lies_in_the_future_of_tmc(stage):
         await anyio.sleep(5)
         status = await answers.status()
     ages = [one["watermark_age_seconds"] for one in status["accounts"][0]["lists"]]
-    assert min(ages) >= 45
+    assert min(ages) >= 10  # on the clock of TMC

@@ -1,18 +1,20 @@
 """Measures and prints: `python -m tests.benchmarks [NAME…]`; asserts nothing."""
 
 import argparse
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import anyio
 
 from tests.benchmarks import absorbing, long, scraping, starting, storm, tenant
+from tests.benchmarks.comparing import measuring
 from tests.benchmarks.machine import machine
 
 MINUTES = 10.0
 DAYS = 3.0
 BEAT = 30
 WINDOWS = ("overlap", "trigger")
-NAMES = ("help", "ready", "absorb", "scrape", "storm", "tenant", "long")
+NAMES = ("help", "ready", "absorb", "scrape", "storm", "tenant", "compare", "long")
 ONLY_BY_NAME = frozenset({"long"})
 """What takes too long to be among all of them."""
 
@@ -27,7 +29,7 @@ def main() -> None:
     benchmarks = _benchmarks(given)
     for name in given.names or [name for name in NAMES if name not in ONLY_BY_NAME]:
         print(f"\n{name}", flush=True)
-        anyio.run(benchmarks[name])
+        benchmarks[name]()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -44,15 +46,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _benchmarks(given: argparse.Namespace) -> Mapping[str, Callable[[], Awaitable[None]]]:
+def _benchmarks(given: argparse.Namespace) -> Mapping[str, Callable[[], None]]:
     return {
-        "help": starting.measure_help,
-        "ready": starting.measure_ready,
-        "absorb": absorbing.measure,
-        "scrape": scraping.measure,
-        "storm": storm.measure,
-        "tenant": lambda: tenant.measure(given.minutes),
-        "long": lambda: long.measure(given.days, given.window, given.beat),
+        "help": partial(anyio.run, starting.measure_help),
+        "ready": partial(anyio.run, starting.measure_ready),
+        "absorb": partial(anyio.run, absorbing.measure),
+        "scrape": partial(anyio.run, scraping.measure),
+        "storm": partial(anyio.run, storm.measure),
+        "tenant": lambda: anyio.run(tenant.measure, given.minutes),
+        "compare": measuring.measure,  # on a clock of its own
+        "long": lambda: anyio.run(long.measure, given.days, given.window, given.beat),
     }
 
 

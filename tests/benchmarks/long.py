@@ -16,9 +16,11 @@ from sqlalchemy import Connection, func, select, text
 from tests.benchmarks.machine import figure, median, plain
 from tests.benchmarks.playing import MIB, Course, sink, watched
 from tests.benchmarks.running import free_port, simulated, written
+from tests.benchmarks.seeing import first_seen
 from tests.benchmarks.starting import seconds_to_ready
-from tests.benchmarks.tenant import ends_seen, truth_key
+from tests.benchmarks.tenant import truth_key
 from tmcwatch.domain.budget import CEILINGS, Family
+from tmcwatch.domain.execution import ENDS
 from tmcwatch.simulator import Reading, Scenario, tenant_b
 from tmcwatch.simulator.execution import OPEN_TASK_STATES
 from tmcwatch.store.engine import Store
@@ -120,7 +122,7 @@ def _seen(course: Course, store: Store, span: timedelta, *, settled: timedelta) 
         for row in truth
         if row["execution_status"] not in STARTED and row["at"] <= world.now - settled
     }
-    missed = (due & triggered) - store.read(ends_seen).keys()
+    missed = (due & triggered) - store.read(partial(first_seen, phases=ENDS)).keys()
     yield plain("ends in the last hours", len(due), "")
     yield figure("  of them missed", len(missed), "", wanted=0)
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,11 +14,12 @@ from sqlalchemy import Connection, select
 
 from tests.benchmarks.machine import figure, plain, quantile
 from tests.benchmarks.running import Simulated, daemon, simulated, until, written
+from tests.benchmarks.seeing import first_seen
 from tmcwatch.domain.execution import ENDS
 from tmcwatch.simulator.execution import OPEN_TASK_STATES
 from tmcwatch.store.engine import Store
 from tmcwatch.store.moments import loaded
-from tmcwatch.store.schema import capture, transitions
+from tmcwatch.store.schema import capture
 
 BEAT = 10
 WARM_UP = 60
@@ -96,7 +98,7 @@ async def _delays(store: Store, tenant: Simulated) -> list[str]:
     now = datetime.fromisoformat((await tenant.ask("/world"))["now"])
     began = store.read(_watched_from)
     truth = await tenant.ask("/transitions", since=min(began.values()).isoformat())
-    seen = store.read(ends_seen)
+    seen = store.read(partial(first_seen, phases=ENDS))
     triggered = {truth_key(row) for row in truth if row["execution_status"] in FIRST_STATES}
     due = {
         truth_key(row): at
@@ -118,17 +120,6 @@ async def _delays(store: Store, tenant: Simulated) -> list[str]:
 
 def truth_key(row: dict[str, str]) -> tuple[str, str]:
     return row["kind"], row["execution_id"]
-
-
-def ends_seen(connection: Connection) -> dict[tuple[str, str], datetime]:
-    """Answer with when the end of each execution was first seen."""
-    query = (
-        select(transitions.c.kind, transitions.c.execution, transitions.c.seen_at)
-        .where(transitions.c.phase.in_([phase.value for phase in ENDS]))
-        .order_by(transitions.c.sequence.desc())
-    )
-    rows = connection.execute(query)
-    return {(kind, execution): loaded(seen_at) for kind, execution, seen_at in rows}
 
 
 def _watched_from(connection: Connection) -> dict[str, datetime]:

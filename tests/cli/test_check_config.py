@@ -69,6 +69,17 @@ def test_live_names_the_account_that_cannot_be_reached(call, config):
     assert "connection attempts failed" in told["live"][0]["problem"]
 
 
+def test_live_says_what_the_scope_names_and_the_token_does_not_see(call, config, tmc):
+    scope = "environments: [PROD, PRD], workspaces: [TEST/nowhere]"
+    path = config((SIMULATED, f"url: '{tmc.api}', token: demo, {scope}"))
+    result = call("check-config", "--live", "--config", path)
+    assert result.exit_code == 1
+    first, second = result.stderr.splitlines()
+    place = f"account prod: {tmc.api}: not visible"
+    assert first.startswith(f"{place}: environment 'PRD'; there are: PROD/")
+    assert second.startswith(f"{place}: workspace 'TEST/nowhere'; there are: PROD/")
+
+
 def test_live_says_which_call_is_refused_and_what_that_costs(call, config):
     with serving(ANSWERS) as url:
         path = config((SIMULATED, f"url: '{url}', token: demo"))

@@ -7,7 +7,8 @@ import pytest
 from tests.cli.daemon import STALE, STATUS, answering
 from tmcwatch.cli.status import _age
 
-READ = "watermark 3 s old, head 5 min 10 s old, open 2 running, 7 succeeded, 1 failed, 0 other"
+READ = "watermark 3 s old, head 5 min 10 s old, open 2 running, 7 succeeded, 1 failed, 0 other, "
+READ += "windows read by overlap; catching up with 2026-11-20T09:00:00Z to 2026-11-20T11:00:00Z"
 
 
 def test_in_a_pipe_it_is_plain_lines(call):
@@ -23,11 +24,44 @@ def test_in_a_pipe_it_is_plain_lines(call):
     ]
 
 
+PROMOTION = {
+    "account": "prod",
+    "execution": "e1",
+    "phase": "running",
+    "name": "",
+    "given_up": False,
+}
+PROMOTIONS = [
+    PROMOTION,
+    {**PROMOTION, "execution": "e2", "phase": "unknown", "given_up": True},
+    {**PROMOTION, "execution": "e3", "name": "TEST to PROD"},
+]
+
+
+def test_promotions_without_an_end_are_told(call):
+    with answering(status=(200, STATUS | {"promotions": PROMOTIONS})) as url:
+        lines = call("status", "--url", url).output.splitlines()
+        table = call("status", "--url", url, FORCE_COLOR="1", COLUMNS="120").output
+    assert "account prod: promotion e1: running" in lines
+    assert "account prod: promotion e2: given up, as TMC never knew it" in lines
+    assert "account prod: promotion e3: running (TEST to PROD)" in lines
+    assert "given up, as TMC never knew it" in table
+
+
 def test_on_a_terminal_it_is_a_table(call):
     with answering() as url:
         result = call("status", TMCWATCH_URL=url, FORCE_COLOR="1", COLUMNS="100")
     assert result.exit_code == 0
-    for text in ("prod", "tasks", "2 running", "5 min 10 s", "failed", "critical", "given up"):
+    for text in (
+        "prod",
+        "tasks",
+        "2 running",
+        "5 min 10 s",
+        "failed",
+        "critical",
+        "given up",
+        "late",
+    ):
         assert text in result.output
     assert "━" in result.output
 

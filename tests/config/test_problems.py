@@ -36,6 +36,14 @@ def problems(tmp_path):
     return told
 
 
+def test_a_scope_is_of_names_as_tmc_shows_them(problems):
+    told = problems(HEAD.replace("a-token", "a-token, environments: [PROD, ''], workspaces: x"))
+    assert [one.split(": found")[0] for one in told] == [
+        "c.yaml:1: accounts[0].environments[1]",
+        "c.yaml:1: accounts[0].workspaces",
+    ]
+
+
 def test_all_problems_are_told_at_once_in_the_order_of_the_file(problems):
     told = problems("""\
 accounts:

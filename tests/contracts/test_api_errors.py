@@ -29,16 +29,18 @@ from tmcwatch.api.errors import (
 from tmcwatch.api.token import TokenFile, TokenText
 from tmcwatch.domain.budget import Family, Purpose
 from tmcwatch.domain.execution import AccountName, ExecutionId, SubjectId
+from tmcwatch.domain.window import Window
 
 NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
 HERE = Path(__file__).parent
 SAMPLES = json.loads((HERE / "samples" / "errors.json").read_text())
 CONTRACT = {
     name: yaml.safe_load((HERE / "openapi" / f"{name}.yaml").read_text())
-    for name in ("processing", "orchestration")
+    for name in ("processing", "orchestration", "security")
 }
 TOKEN = "very-secret-token"
 HEAD = {"purpose": Purpose.HEAD}
+WINDOW = Window(start=NOW - timedelta(hours=1), end=NOW)
 RUN, SUBJECT = ExecutionId("r1"), SubjectId("s1")
 TYPES = {
     400: BadRequest,
@@ -81,6 +83,12 @@ ASKED = {
     "/orchestration/executables/plans": lambda c: c.plans(**HEAD),
     "/orchestration/executables/tasks/{taskId}": lambda c: c.task(SUBJECT, **HEAD),
     "/orchestration/executables/plans/{planId}": lambda c: c.plan(SUBJECT, **HEAD),
+    "/processing/executions/promotions/{executionId}": (
+        lambda c: c.promotion_execution(RUN, **HEAD)
+    ),
+    "/orchestration/executables/promotions": lambda c: c.promotions(**HEAD),
+    "/orchestration/executables/promotions/{promotionId}": lambda c: c.promotion(SUBJECT, **HEAD),
+    "/security/audit/logs": lambda c: c.audit_logs(WINDOW, 1, **HEAD),
     "/orchestration/workspaces": lambda c: c.workspaces(**HEAD),
     "/orchestration/environments": lambda c: c.environments(**HEAD),
 }
@@ -92,7 +100,8 @@ def documented_errors():
         for status, response in contract["paths"][path]["get"]["responses"].items():
             if status not in {"200", "default"}:
                 named = contract["components"]["responses"][response["$ref"].split("/")[-1]]
-                body = named["content"]["application/json"]["example"]
+                shown = named.get("content", {}).get("application/json", {})
+                body = shown.get("example", {"message": "no body is documented"})
                 yield pytest.param(ask, int(status), body, id=f"{path} {status}")
 
 

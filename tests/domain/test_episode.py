@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -27,14 +28,17 @@ from tmcwatch.domain.execution import (
     SubjectId,
     Transition,
     Trigger,
+    ends_of,
 )
 from tmcwatch.domain.matcher import matcher_from
 from tmcwatch.domain.rule import BUILT_IN, Nature
 
-MANUAL = {"trigger": Trigger.MANUAL}
-PLAN = {"kind": Kind.PLAN}
+MANUAL: dict[str, Any] = {"trigger": Trigger.MANUAL}
+PLAN: dict[str, Any] = {"kind": Kind.PLAN}
+PROMOTION: dict[str, Any] = {"kind": Kind.PROMOTION}
+TASK_BAD_ENDS = sorted(BAD_ENDS & ends_of(Kind.TASK))
 
-ROWS = [
+ROWS: list[tuple[Phase, dict[str, Any], str, Severity]] = [
     (Phase.FAILED, {}, "failed", Severity.WARNING),
     (Phase.FAILED, {"trigger": Trigger.WEBHOOK}, "failed", Severity.WARNING),
     (Phase.FAILED, {"trigger": Trigger.UNKNOWN}, "failed", Severity.WARNING),
@@ -51,6 +55,9 @@ ROWS = [
     (Phase.REJECTED, {}, "rejected", Severity.INFO),
     (Phase.TERMINATED, {}, "terminated", Severity.INFO),
     (Phase.SHUT_DOWN, {}, "shut_down", Severity.INFO),
+    (Phase.FAILED, PROMOTION | MANUAL, "promotion_failed", Severity.WARNING),
+    (Phase.REJECTED, PROMOTION | MANUAL, "promotion_warning", Severity.WARNING),
+    (Phase.DEFECTIVE, PROMOTION | MANUAL, "promotion_defective", Severity.WARNING),
 ]
 
 
@@ -78,11 +85,18 @@ def test_each_bad_end_opens_the_alert_of_its_rule(phase, changes, rule, severity
     assert (found.status, found.starts_at, found.count) == (Status.FIRING, at(1), 1)
 
 
-def test_every_bad_end_has_a_rule_for_tasks():
-    assert {phase for phase, *_ in ROWS} == BAD_ENDS
+def test_every_bad_end_has_a_rule_for_tasks_and_for_promotions():
+    told = {(phase, changes.get("kind", Kind.TASK)) for phase, changes, *_ in ROWS}
+    for kind in (Kind.TASK, Kind.PROMOTION):
+        assert {phase for phase, of in told if of is kind} == BAD_ENDS & ends_of(kind)
 
 
-@pytest.mark.parametrize("phase", sorted(BAD_ENDS))
+def test_the_analysis_of_a_promotion_opens_and_ends_nothing():
+    failed = opened(ended(Phase.FAILED, 1, **PROMOTION))
+    assert after(ended(Phase.ANALYSED, 5, execution="r2", **PROMOTION), failed) == ()
+
+
+@pytest.mark.parametrize("phase", TASK_BAD_ENDS)
 def test_a_task_inside_a_plan_is_told_by_its_plan(phase):
     inside = ended(phase, 1, trigger=Trigger.PLAN)
     assert after(inside) == ()
@@ -170,10 +184,10 @@ def test_a_success_recovers_the_verdicts_it_follows():
 
 
 def test_a_success_recovers_alerts_of_every_rule():
-    ongoing = [opened(ended(phase, 1)) for phase in sorted(BAD_ENDS)]
+    ongoing = [opened(ended(phase, 1)) for phase in TASK_BAD_ENDS]
     recovered = after(ended(Phase.SUCCEEDED, 7, execution="r2"), *ongoing)
     assert {found.end_reason for found in recovered} == {EndReason.RECOVERED}
-    assert len(recovered) == len(BAD_ENDS)
+    assert len(recovered) == len(TASK_BAD_ENDS)
 
 
 def test_a_success_that_ended_before_the_failure_recovers_nothing():

@@ -3,7 +3,7 @@
 import pytest
 
 from tmcwatch.domain.execution import BAD_ENDS, ENDS, FAILURES, OPEN, Phase, Trigger, trigger_named
-from tmcwatch.domain.lifecycle import plan_phase, task_phase
+from tmcwatch.domain.lifecycle import plan_phase, promotion_phase, task_phase
 
 TASKS = [
     ("dispatching", "EXECUTION_EVENT_RECEIVED", Phase.WAITING),
@@ -135,3 +135,32 @@ def test_triggers_are_known_by_tmcs_names(name):
 @pytest.mark.parametrize("name", [None, "", "manual", "EVENT"])
 def test_a_trigger_never_documented_is_unknown(name):
     assert trigger_named(name) is Trigger.UNKNOWN
+
+
+PROMOTIONS = [
+    ("PROMOTION_STARTED", Phase.RUNNING, Phase.RUNNING),
+    ("PROMOTED", Phase.SUCCEEDED, Phase.DEFECTIVE),
+    ("PROMOTION_WARNING", Phase.REJECTED, Phase.REJECTED),
+    ("PROMOTION_FAILED", Phase.FAILED, Phase.FAILED),
+    ("ANALIZED", Phase.ANALYSED, Phase.ANALYSED),
+]
+
+
+@pytest.mark.parametrize(("status", "sound", "with_defects"), PROMOTIONS)
+def test_every_status_of_a_promotion_has_its_phase(status, sound, with_defects):
+    assert promotion_phase(status, defective=False) is sound
+    assert promotion_phase(status, defective=True) is with_defects
+
+
+@pytest.mark.parametrize("status", [None, "", "promoted", "ANALYZED", "REVIEWING"])
+def test_an_unknown_status_of_a_promotion_is_neither_an_end_nor_a_success(status):
+    assert promotion_phase(status, defective=True) is Phase.UNRECOGNISED
+    assert Phase.UNRECOGNISED in OPEN
+
+
+def test_an_analysis_ends_and_is_no_bad_end():
+    assert Phase.ANALYSED in ENDS - BAD_ENDS - FAILURES
+
+
+def test_a_promotion_with_defects_is_a_bad_end_but_no_failure():
+    assert Phase.DEFECTIVE in BAD_ENDS - FAILURES

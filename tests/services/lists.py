@@ -10,9 +10,9 @@ import anyio
 
 from tests.domain.telling import LOAD, PROD
 from tests.threads import inline
-from tmcwatch.api.errors import ApiError, NotFound
+from tmcwatch.api.errors import ApiError, BadRequest, NotFound
 from tmcwatch.app import World
-from tmcwatch.app.wiring import memory_of
+from tmcwatch.app.remembering import memory_of
 from tmcwatch.domain.budget import Purpose
 from tmcwatch.domain.execution import (
     ExecutionId,
@@ -32,7 +32,8 @@ from tmcwatch.domain.observation import (
     Observation,
     Position,
 )
-from tmcwatch.domain.window import PAGE_LIMIT, WIDEST, Window
+from tmcwatch.domain.settling import Bounds
+from tmcwatch.domain.window import OFFSET_LIMIT, PAGE_LIMIT, WHOLE, WIDEST, Part, Window
 from tmcwatch.polling.looking import Looker, LookSettings
 from tmcwatch.polling.reading import Rereads
 from tmcwatch.store.capture import position
@@ -41,6 +42,7 @@ from tmcwatch.store.transitions import transitions_after
 from tmcwatch.tracking.absorbing import absorb, absorb_names, portions
 
 SETTLE = timedelta(seconds=10)
+CEILING = timedelta(minutes=5)
 
 
 def no_total(_: int) -> None:
@@ -61,9 +63,14 @@ class FakeList:
     missing: set[str] = field(default_factory=set)
     asked: list[tuple[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
+    widest: timedelta = WIDEST
+    deepest: int = OFFSET_LIMIT
+    oldest: timedelta | None = None
+    skew: timedelta = timedelta()
+    bad_statuses: tuple[str, ...] = ("failed", "terminated")
 
     def now(self) -> datetime:
-        return self.clock()
+        return self.clock() + self.skew
 
     def put(self, name: str, phase: Phase, *, ago: float = 0, ended: float | None = None, **more):
         """Put a run in, triggered and started so many seconds ago; or change it."""
@@ -82,14 +89,34 @@ class FakeList:
         }
         self.rows[name] = Row(**(facts | more))
 
-    async def page(self, window: Window, offset: int, *, purpose: Purpose) -> Page:
-        assert window.width <= WIDEST
-        assert window.start >= self.clock() - WIDEST
+    async def page(
+        self,
+        window: Window,
+        offset: int,
+        *,
+        purpose: Purpose,
+        part: Part = WHOLE,
+        status: str | None = None,
+    ) -> Page:
         await self._ask("page", (window, offset, purpose))
-        shown = [row for row in self.rows.values() if self._shows(row, window)]
+        self._check(window, offset)
+        shown = [
+            row
+            for row in self.rows.values()
+            if self._shows(row, window)
+            and status in {None, row.status}
+            and part.subject in {None, row.subject}
+            and part.workspace in {None, row.workspace}
+        ]
         shown.sort(key=lambda row: (row.triggered_at, row.id), reverse=True)
         rows = tuple(shown[offset : offset + PAGE_LIMIT])
         return Page(rows=rows, total=self.total(len(shown)), size=len(rows))
+
+    def _check(self, window: Window, offset: int) -> None:
+        """Refuse what this TMC does not take."""
+        earliest = self.clock() - (self.oldest or self.widest)
+        if window.width > self.widest or window.start < earliest or offset > self.deepest:
+            raise BadRequest("page", "too much", status=400)
 
     def _shows(self, row: Row, window: Window) -> bool:
         if self.by_trigger:
@@ -139,11 +166,19 @@ class Watching:
     rereads: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget what only a process remembers."""
         self.looker = Looker(
             account=PROD,
             list=self.tmc,
             memory=memory_of(PROD, self.tmc.kind, self.store, self.world),
-            settings=LookSettings(settle=SETTLE, history=self.history, refreshes=self.refreshes),
+            settings=LookSettings(
+                bounds=Bounds(floor=SETTLE, ceiling=CEILING),
+                history=self.history,
+                refreshes=self.refreshes,
+            ),
             rereads=Rereads(
                 reread=lambda doubt: self.rereads.append(doubt.value),
                 bisected=lambda: self.rereads.append("bisected"),

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import anyio
 import pytest
-from structlog.testing import capture_logs
 
 from tests.domain.telling import LOAD
 from tests.services.lists import SETTLE, no_total
@@ -18,8 +17,8 @@ from tmcwatch.api.errors import (
 )
 from tmcwatch.domain.budget import Purpose
 from tmcwatch.domain.execution import Kind, Phase, SubjectId
-from tmcwatch.domain.observation import Looked, LookProblem, Moment, NamesRead
-from tmcwatch.polling.looking import DETAILS_AT_ONCE
+from tmcwatch.domain.observation import LookProblem, Moment, NamesRead
+from tmcwatch.polling.telling import DETAILS_AT_ONCE
 
 DOWN = Unavailable("page", "no answer")
 
@@ -102,23 +101,6 @@ async def test_a_list_without_totals_proves_itself_by_a_short_page(watching, now
     watch.tmc.put("r", Phase.RUNNING)
     assert await watch.look(after=10)
     assert watch.position.watermark == now() - SETTLE
-
-
-async def test_after_a_long_outage_a_look_catches_up_oldest_part_first(watching, now):
-    watch = watching(by_trigger=True)
-    await watch.look()
-    await anyio.sleep(20 * 24 * 3600)
-    for n in range(2_500):
-        watch.tmc.put(f"r{n:04}", Phase.SUCCEEDED, ago=n * 300, ended=0)
-    lost_from = watch.position.watermark
-    with capture_logs() as said:
-        assert await watch.look()
-    marks = [one.watermark for one in watch.sent if isinstance(one, Looked) and one.watermark]
-    assert len(marks) == 3
-    assert marks == sorted(marks)
-    assert watch.position.watermark == now() - SETTLE
-    assert len(watch.ends()) == 2_500
-    assert [line["start"] for line in said if line["event"] == "gap"] == [lost_from.isoformat()]
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ from tmcwatch.telemetry.health import Health
 from tmcwatch.telemetry.metrics import Metrics
 from tmcwatch.tracking.absorbing import ROWS_AT_ONCE, absorb, absorb_names, portions
 from tmcwatch.tracking.service import Tracker
+from tmcwatch.tracking.watchfulness import Watchfulness
 
 WATCHED = at(-60)
 
@@ -336,6 +337,12 @@ def tracker(store):
         changed=Bell(),
         metrics=Metrics(version="test"),
         health=Health(),
+        watchfulness=Watchfulness(
+            [(PROD, Kind.TASK)],
+            limit=timedelta(minutes=5),
+            settle=timedelta(seconds=10),
+            started_at=NOON,
+        ),
     )
 
 

@@ -1,7 +1,7 @@
 """A daemon to ask: its operations, as an app would give them, answered in memory."""
 
 from tmcwatch.serving.access import AccessToken, May
-from tmcwatch.serving.operations import NotKnown, Operations
+from tmcwatch.serving.operations import NotKnown, Operations, WrongRequest
 from tmcwatch.telemetry.health import Verdict
 
 READER = AccessToken(name="dashboard", secret="r-secret", may=May.READ)
@@ -17,6 +17,8 @@ def answering(health):
         alerts=_alerts,
         transitions=_rows,
         deliveries=_rows,
+        promotions=_promotions,
+        follow_promotion=_follow_promotion,
         reload=_reload,
         notify_test=_notify_test,
     )
@@ -40,6 +42,17 @@ async def _alerts():
 
 async def _rows(limit):
     return [{"limit": limit}]
+
+
+async def _promotions():
+    return [{"execution": "e1", "phase": "running"}]
+
+
+async def _follow_promotion(account, execution):
+    if account == "nobody":
+        raise WrongRequest("no account is named 'nobody'; there are: prod")
+    content = {"account": account or "prod", "execution": execution, "watching": True}
+    return content, execution != "known"
 
 
 async def _reload():

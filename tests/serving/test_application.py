@@ -76,6 +76,44 @@ async def test_a_bad_configuration_is_refused_with_its_problems(ask):
     assert answer.json() == {"reloaded": False, "problems": ["tmcwatch.yaml:3: unknown key"]}
 
 
+async def follow(ask, **request):
+    return await ask("POST", "/api/v1/promotions", tokens=BOTH, token=CHANGER, **request)
+
+
+async def test_promotions_are_listed(ask):
+    answer = await ask("GET", "/api/v1/promotions")
+    assert answer.json() == [{"execution": "e1", "phase": "running"}]
+
+
+async def test_a_promotion_is_followed_once(ask):
+    answer = await follow(ask, json={"account": "prod", "execution": "e1"})
+    content = {"account": "prod", "execution": "e1", "watching": True}
+    assert (answer.status_code, answer.json()) == (202, content)
+    assert (await follow(ask, json={"execution": "known"})).status_code == 200
+
+
+async def test_a_promotion_that_makes_no_sense_is_refused_with_the_reason(ask):
+    answer = await follow(ask, json={"account": "nobody", "execution": "e1"})
+    text = "no account is named 'nobody'; there are: prod"
+    assert (answer.status_code, answer.json()) == (400, {"error": text})
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{}", b'{"execution": 1}', b'{"execution": "e1", "to": "all"}']
+)
+async def test_a_body_that_names_no_promotion_is_refused(ask, body):
+    answer = await follow(ask, content=body)
+    assert answer.status_code == 400
+    assert "error" in answer.json()
+
+
+@pytest.mark.parametrize(("token", "status"), [(None, 401), ("wrong", 401), (READER, 403)])
+async def test_to_follow_a_promotion_needs_a_token_that_may_change(ask, token, status):
+    body = {"execution": "e1"}
+    answer = await ask("POST", "/api/v1/promotions", tokens=BOTH, token=token, json=body)
+    assert answer.status_code == status
+
+
 async def tell(ask, **request):
     return await ask("POST", "/api/v1/notify-test", tokens=BOTH, token=CHANGER, **request)
 

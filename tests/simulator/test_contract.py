@@ -73,6 +73,30 @@ async def test_an_answer_keeps_to_the_contract(bench, contract, path, schema):
     assert_keeps(contract, schema, answer)
 
 
+@pytest.mark.parametrize("window", ["overlap", "started"])
+async def test_what_was_changed_keeps_to_the_contract(bench, window):
+    made = bench(window=window)
+    world = made.simulator.world
+    stopped, failed, waiting = (world.start_task_run(made.task()) for _ in range(3))
+    misfired = world.start_task_run(made.task(), ends="DEPLOY_FAILED", reason="TASK_IS_PAUSED")
+    plan_run = world.start_plan_run(made.plan())
+    world.finish(waiting, ends="EXECUTION_REJECTED")
+    await pass_time(10)
+    made.simulator.world.finish(stopped, ends="EXECUTION_TERMINATED")
+    await pass_time(50)
+    made.simulator.world.correct(failed, ends="EXECUTION_FAILED")
+    made.simulator.world.correct(plan_run, ends="EXECUTION_FAILED")
+    made.simulator.world.hide(stopped)
+    assert_keeps("processing", "PageTaskExecutionStatus", await made.get(RUNS))
+    assert_keeps("processing", "PagePlanExecutionStatus", await made.get(PLAN_RUNS))
+    for run in (stopped, failed, waiting, misfired):
+        detail = await made.get(f"/processing/executions/{run}")
+        assert_keeps("processing", "JobExecutionStatus", detail)
+    assert_keeps(
+        "processing", "PlanExecutionStatus", await made.get(STAGE.format(plan_run=plan_run))
+    )
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [

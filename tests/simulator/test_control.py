@@ -3,8 +3,10 @@
 import pytest
 
 from tests.conftest import EPOCH
-from tests.simulator.conftest import RUNS, pass_time
+from tests.simulator.conftest import RUNS, pass_time, seconds
 from tmcwatch.simulator import small
+
+NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
 async def test_the_control_port_explains_itself(bench):
@@ -60,6 +62,28 @@ async def test_plan_runs_can_be_staged(bench):
     assert answer.json()["executionId"] in {each["execution_id"] for each in found}
 
 
+async def test_runs_can_be_ended_corrected_hidden_and_delayed(bench):
+    made = bench()
+    run, unknown = (made.simulator.world.start_task_run(made.task()) for _ in range(2))
+    await pass_time(5)
+
+    async def order(execution, what, **body):
+        answer = await made.control.post(f"/executions/{execution}/{what}", json=body)
+        assert answer.status_code == 204, answer.text
+
+    await order(run, "finish", ends="EXECUTION_FAILED", error="disk full")
+    finished = (EPOCH + seconds(4)).isoformat()
+    await order(run, "correct", ends="EXECUTION_SUCCESS", finished=finished)
+    await order(run, "hide", for_seconds=60)
+    await order(unknown, "delay", until=(EPOCH + seconds(65)).isoformat())
+    found = (await made.control.get("/transitions")).json()
+    ends = [each["execution_status"] for each in found if each["execution_id"] == run]
+    assert ends[-2:] == ["EXECUTION_FAILED", "EXECUTION_SUCCESS"]
+    assert await made.rows() == {}
+    await pass_time(60)
+    assert (await made.rows()).keys() == {run, unknown}
+
+
 async def test_requests_can_be_read(bench):
     made = bench()
     await made.get(RUNS, limit=5)
@@ -98,6 +122,12 @@ async def test_faults_are_put_read_and_taken_away(bench):
         ("POST /plan-runs", '{"fails_at_step": "2"}', 400),
         ("POST /task-runs", '{"execution_id": 5}', 400),
         ("POST /task-runs", '{"in_seconds": 1e300}', 400),
+        (f"POST /executions/{NOBODY}/hide", "{}", 404),
+        (f"POST /executions/{NOBODY}/dance", "{}", 404),
+        (f"POST /executions/{NOBODY}/correct", "{}", 400),
+        (f"POST /executions/{NOBODY}/delay", "{}", 400),
+        ("POST /executions/nobody/finish", "{}", 400),
+        (f"POST /executions/{NOBODY}/hide", '{"until": "2026-11-20T00:00:00"}', 400),
         ("GET /transitions?since=yesterday", "", 400),
     ],
 )

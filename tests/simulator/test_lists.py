@@ -1,4 +1,4 @@
-"""The lists: windows in both readings, limits, order, filters."""
+"""The lists: windows in all readings, limits, order, filters."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import EPOCH
 from tests.simulator.conftest import PLAN_RUNS, RUNS, epoch_ms, pass_time, quiet, seconds
-from tmcwatch.simulator import OLD_DIALECT, Endings, small
+from tmcwatch.simulator import OLD_DIALECT, Dialect, Endings, small
 
 NOW = epoch_ms(EPOCH)
 DAY = 86_400_000
@@ -85,7 +85,9 @@ async def test_wrong_ids_are_400_and_unknown_ones_404(bench, path, status):
     assert (await bench().api.get(path)).status_code == status
 
 
-@pytest.mark.parametrize(("reading", "seen"), [("overlap", True), ("trigger", False)])
+@pytest.mark.parametrize(
+    ("reading", "seen"), [("overlap", True), ("trigger", False), ("started", True)]
+)
 async def test_a_run_from_before_the_window_is_seen_only_where_windows_overlap(
     bench, reading, seen
 ):
@@ -109,6 +111,53 @@ async def test_a_run_that_started_after_the_window_is_not_in_an_overlapping_one(
     await pass_time(600)
     assert run not in await made.rows(to=NOW + 30_000)
     assert run in await made.rows(to=NOW + 601_000)
+
+
+async def test_where_windows_mean_starts_a_run_is_in_none_until_it_starts(bench):
+    made = bench(window="started")
+    run = made.simulator.world.start_task_run(made.task(), dispatch=seconds(60))
+    await pass_time(30)
+    assert run not in await made.rows()
+    assert await made.status(f"/processing/executions/{run}") == 200
+    await pass_time(40)
+    assert run in await made.rows()
+    assert run not in await made.rows(to=NOW + 59_000)
+
+
+async def test_where_windows_mean_starts_what_never_starts_is_only_there_by_id(bench):
+    made = bench(window="started")
+    world = made.simulator.world
+    ends = ["DEPLOY_FAILED", "DISPATCHING_FLOW", "EXECUTION_EVENT_RECEIVED"]
+    never = [world.start_task_run(made.task(), ends=end) for end in ends]
+    misfired = world.start_plan_run(made.plan(), reason="PLAN_EXECUTIONS_PAUSED")
+    plan_run = world.start_plan_run(made.plan(1))
+    await pass_time(3600)
+    rows = await made.rows()
+    assert rows
+    assert not rows.keys() & set(never)
+    assert list(await made.rows(PLAN_RUNS)) == [plan_run]
+    assert {await made.status(f"/processing/executions/{run}") for run in never} == {200}
+    assert await made.status(f"/processing/executions/plans/{misfired}") == 200
+
+
+async def test_where_windows_mean_starts_the_count_is_of_what_started(bench):
+    endings = Endings(misfired=0.3)
+    made = bench(quiet(executions_per_day=20_000, endings=endings), window="started")
+    runs = made.simulator.world.tasks.runs
+    begun = [run for run in runs if run.started is not None and run.started <= NOW]
+    page = await made.get(RUNS, limit=1)
+    assert 0 < page["total"] == len(begun) < len(runs)
+
+
+@pytest.mark.parametrize("order", ["newest", "oldest", "id"])
+async def test_pages_come_in_the_order_of_the_dialect_and_add_up(bench, order):
+    made = bench(quiet(executions_per_day=300), dialect=Dialect(order=order))
+    pages = [await made.get(RUNS, limit=100, offset=offset) for offset in (0, 100, 200, 300)]
+    rows = [row for page in pages for row in page["items"]]
+    key = "executionId" if order == "id" else "triggerTimestamp"
+    shown = [row[key] for row in rows]
+    assert shown == sorted(shown, reverse=order == "newest")
+    assert len({row["executionId"] for row in rows}) == len(rows) == pages[0]["total"] > 200
 
 
 async def test_pages_are_newest_first_and_add_up(bench):

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import EPOCH
 from tests.simulator.conftest import RUNS, epoch_ms, pass_time, quiet, seconds
-from tmcwatch.simulator import Endings, UnknownSubject, World, busy, demo, small, tenant_b
+from tmcwatch.simulator import Burst, Endings, UnknownSubject, World, busy, demo, small, tenant_b
 from tmcwatch.simulator.execution import TaskRun
 from tmcwatch.simulator.index import Index, Span
 from tmcwatch.simulator.scenario import Scenario, scenarios
@@ -88,6 +88,28 @@ def most_at_once(runs):
     begins = [(run.dispatched, 1) for run in runs]
     changes = sorted([*begins, *((run.finished, -1) for run in runs)])
     return max(accumulate(change for _, change in changes))
+
+
+def test_a_burst_is_so_many_times_the_usual_traffic_and_then_over():
+    burst = Burst(after=HOUR, lasts=HOUR / 2, times=20)
+    scenario = replace(small(), executions_per_day=24_000, plan_runs_per_day=0, bursts=(burst,))
+    runs = world_at(scenario, EPOCH + 3 * HOUR).tasks.runs
+    hours = [0.0, 1.0, 1.5, 2.5]
+    edges = [epoch_ms(EPOCH + hour * HOUR) for hour in hours]
+    usual, many, after = (
+        sum(low < run.triggered <= high for run in runs) for low, high in pairwise(edges)
+    )
+    assert usual == pytest.approx(1_000, rel=0.15)
+    assert many == pytest.approx(10_000, rel=0.05)
+    assert after == pytest.approx(1_000, rel=0.15)
+
+
+def test_a_burst_changes_nothing_before_it_and_does_not_depend_on_how_its_time_is_cut():
+    burst = Burst(after=HOUR, lasts=HOUR / 2, times=20)
+    bursting = replace(small(), bursts=(burst,))
+    before, steps = EPOCH + HOUR, [EPOCH + timedelta(minutes=minute) for minute in range(1, 121)]
+    assert world_at(bursting, before).truth() == world_at(small(), before).truth()
+    assert world_at(bursting, *steps).truth() == world_at(bursting, steps[-1]).truth()
 
 
 def test_every_ending_happens_with_its_own_marks():
@@ -304,10 +326,10 @@ LIVES = st.tuples(
 @given(
     lives=st.lists(LIVES, max_size=25),
     window=st.tuples(st.integers(-10, 320), st.integers(0, 330)),
-    by_trigger=st.booleans(),
+    reading=st.sampled_from(["overlap", "trigger", "started"]),
     late=st.integers(0, 10),
 )
-def test_the_index_finds_what_a_look_at_every_run_finds(lives, window, by_trigger, late):
+def test_the_index_finds_what_a_look_at_every_run_finds(lives, window, reading, late):
     task = World(quiet(), start=EPOCH).tenant.tasks[0]
     index = Index[TaskRun]()
     for number, (at, wait, lasts, lag) in enumerate(lives):
@@ -319,7 +341,7 @@ def test_the_index_finds_what_a_look_at_every_run_finds(lives, window, by_trigge
                 execution_type="MANUAL",
                 triggered=at * MINUTE,
                 dispatched=at * MINUTE,
-                started=start * MINUTE,
+                started=start * MINUTE if lasts else None,
                 stopping=None,
                 finished=(start + lasts) * MINUTE,
                 end="EXECUTION_SUCCESS",
@@ -328,12 +350,12 @@ def test_the_index_finds_what_a_look_at_every_run_finds(lives, window, by_trigge
         )
     view = View(now=300 * MINUTE, late_by=late * MINUTE, late_share=0.5)
     earliest, latest = (moment * MINUTE for moment in window)
-    found = index.select(Span(earliest, latest, by_trigger), view)
+    found = index.select(Span(earliest, latest, reading), view)
     newest = found.page(0, len(found))
     assert {run.number for run in newest} == {
         run.number
         for run in index.runs
-        if belongs(run, view, Span(earliest, min(latest, view.now), by_trigger))
+        if belongs(run, view, Span(earliest, min(latest, view.now), reading))
     }
     assert [run.triggered for run in newest] == sorted(
         (run.triggered for run in newest), reverse=True
@@ -344,7 +366,9 @@ def belongs(run: TaskRun, view: View, span: Span) -> bool:
     at = view.as_of(run)
     if at < run.triggered:
         return False
-    if span.by_trigger:
+    if span.reading == "trigger":
         return span.earliest <= run.triggered <= span.latest
+    if span.reading == "started" and (run.started is None or run.started > at):
+        return False
     ended_before = run.finished <= at and run.finished < span.earliest
     return run.begin(at) <= span.latest and not ended_before

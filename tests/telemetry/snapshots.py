@@ -83,11 +83,14 @@ def busy():
                 history_to=NOON - timedelta(days=1),
                 open={Phase.RUNNING: 2},
                 oldest_open={Phase.RUNNING: an_hour_ago},
+                settle=timedelta(seconds=12),
+                checked_to=an_hour_ago,
             ),
         ),
         subjects=(
             task(last_success_at=an_hour_ago, last_completion_at=NOON, succeeded=7, failed=2),
             task("p1", kind=Kind.PLAN, name="nightly"),
+            task("x1", kind=Kind.PROMOTION, name="TEST to PROD", workspace=""),
         ),
         counters=(
             counted("executions_total", "failed", 2),

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tmcwatch.alerting.grouping import flush_groups, put_into_groups
+from tmcwatch.alerting.holding import holding_of, let_go
+from tmcwatch.alerting.ourselves import about_ourselves, is_about_nothing
 from tmcwatch.alerting.settings import AccountLinks, Settings
 from tmcwatch.domain.alert import Alert, EndReason
 from tmcwatch.domain.episode import (
@@ -14,11 +16,20 @@ from tmcwatch.domain.episode import (
     changed_alerts,
     ended,
     expired,
-    owned,
 )
-from tmcwatch.domain.execution import ENDS, AccountName, Kind, Phase, Subject, Transition
+from tmcwatch.domain.execution import (
+    ENDS,
+    AccountName,
+    Kind,
+    Phase,
+    Subject,
+    SubjectId,
+    Transition,
+)
 from tmcwatch.domain.link import run_link
-from tmcwatch.domain.rule import WATCHING
+from tmcwatch.domain.ourselves import Concern, opened
+from tmcwatch.domain.rule import ABOUT_OURSELVES, WATCHING
+from tmcwatch.domain.scope import EVERYTHING
 from tmcwatch.store.alerts import (
     next_flush_at,
     ongoing_alerts,
@@ -27,6 +38,7 @@ from tmcwatch.store.alerts import (
     stale_alerts,
 )
 from tmcwatch.store.capture import accounts_with_history_read
+from tmcwatch.store.conditions import untold_conditions
 from tmcwatch.store.engine import Connection
 from tmcwatch.store.executions import first_success_after
 from tmcwatch.store.outbox import bury_orphans
@@ -63,20 +75,29 @@ def decide(connection: Connection, settings: Settings, *, now: datetime) -> Deci
     """Decide on everything new, and on everything whose time has come."""
     waiting = transitions_after(connection, cursor(connection, CURSOR), most=AT_ONCE)
     ready = _named_or_late(connection, waiting, now=now)
+    holding = holding_of(connection, settings)
     changed: dict[str, Alert] = {}
     for sequence, transition in ready:
         for alert in _decided(connection, settings, transition, sequence):
             save_alerts(connection, [alert])
-            changed[alert.id] = alert
+            if not holding.keeps(connection, transition, alert):
+                changed[alert.id] = alert
     if ready:
         save_cursor(connection, CURSOR, ready[-1][0])
-    for alert in (*_expired(connection, now), *_openings(connection, settings, now)):
+    is_drained = len(ready) == len(waiting) < AT_ONCE
+    noted = untold_conditions(connection, most=AT_ONCE)
+    for alert in (
+        *_expired(connection, now),
+        *_openings(connection, settings, now),
+        *about_ourselves(connection, settings, noted, now=now),
+        *let_go(connection, settings, holding, is_drained=is_drained, now=now),
+    ):
         save_alerts(connection, [alert])
         changed[alert.id] = alert
     put_into_groups(connection, settings, changed.values(), now=now)
     flushed = flush_groups(connection, settings, now=now, most=AT_ONCE)
     return Decided(
-        more=len(ready) == AT_ONCE or flushed.groups == AT_ONCE,
+        more=AT_ONCE in {len(ready), len(noted), flushed.groups},
         owed=flushed.owed,
         next_at=next_flush_at(connection),
         alerts=tuple(changed.values()),
@@ -86,7 +107,9 @@ def decide(connection: Connection, settings: Settings, *, now: datetime) -> Deci
 def settle(connection: Connection, settings: Settings, *, now: datetime) -> None:
     """Settle what a changed config leaves behind, before the first round with it.
 
-    Alerts of rules that are gone are closed, silently; deliveries to targets that are gone become
+    Alerts of rules that are gone are closed, silently, as are those that say how an account or a
+    list is watched that no longer is, and those of tasks and plans that are no longer in scope;
+    deliveries to targets that are gone become
     dead letters, which a person can see.
     """
     names = {rule.name for rule in settings.rules if rule.enabled} | {WATCHING.name}
@@ -96,10 +119,21 @@ def settle(connection: Connection, settings: Settings, *, now: datetime) -> None
             ended(alert, EndReason.CLOSED, at=now, now=now)
             for alert in open_alerts(connection)
             if alert.rule not in names
+            or is_about_nothing(settings, alert)
+            or _is_outside(connection, settings, alert)
         ),
     )
     targets = {name for receiver in settings.receivers.values() for name in receiver.targets}
     bury_orphans(connection, targets, now)
+
+
+def _is_outside(connection: Connection, settings: Settings, alert: Alert) -> bool:
+    scope = settings.scopes.get(AccountName(alert.labels["account"]), EVERYTHING)
+    if scope == EVERYTHING or alert.rule in ABOUT_OURSELVES:
+        return False
+    kind, id_ = Kind(alert.labels["kind"]), SubjectId(alert.labels["id"])
+    found = load_subjects(connection, AccountName(alert.labels["account"]), kind, [id_])
+    return id_ in found and not scope.includes(found[id_][0])
 
 
 def _named_or_late(
@@ -129,6 +163,8 @@ def _decided(
         return ()  # nearly all that is decided on: nothing to end, so nothing else is asked
     found = load_subjects(connection, account, kind, [subject]).get(subject)
     names = found[0] if found else unnamed(subject, kind)
+    if not settings.scopes.get(account, EVERYTHING).includes(names):
+        return ()  # seen before its name was known
     last_success = found[1].last_success_at if found else None
     # Asked only where a newer success is known; the log says whether it was seen before this end.
     after = (
@@ -192,26 +228,12 @@ def _openings(connection: Connection, settings: Settings, now: datetime) -> Iter
 def _opening(account: AccountName, stand: Failing, settings: Settings, *, now: datetime) -> Alert:
     oldest = f", the oldest since {stand.oldest:%-d %B %Y}" if stand.oldest else ""
     broken = f"{stand.failing:,} of them failing{oldest}" if stand.failing else "none failing"
-    summary = f"Now watching {account}: {stand.tasks:,} tasks and {stand.plans:,} plans, {broken}."
-    labels = {
-        "alertname": WATCHING.name,
-        "rule": WATCHING.name,
-        "severity": WATCHING.severity.value,
-        "account": account,
-        "environment": "",
-        "workspace": "",
-        "kind": "account",
-        "id": account,
-        "name": account,
-        "trigger": "",
-    }
-    return Alert(
-        id=alert_id(WATCHING.name, account, now.isoformat()),
-        rule=WATCHING.name,
-        severity=WATCHING.severity,
-        labels=owned(labels, settings.ownership),
-        annotations={"summary": summary, "latest_at": now.isoformat()},
+    return opened(
+        WATCHING,
+        Concern(account=account),
+        f"Now watching {account}: {stand.tasks:,} tasks and {stand.plans:,} plans, {broken}.",
+        id_=alert_id(WATCHING.name, account, now.isoformat()),
         starts_at=now,
-        opened_at=now,
-        changed_at=now,
+        ownership=settings.ownership,
+        now=now,
     )

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tmcwatch.domain.episode import Ownership
-from tmcwatch.domain.execution import AccountName
+from tmcwatch.domain.execution import AccountName, Kind
 from tmcwatch.domain.routing import Route, group_labels
 from tmcwatch.domain.rule import Rule
+from tmcwatch.domain.scope import Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,10 @@ class Settings:
     root: Route
     receivers: Mapping[str, Receiver]
     accounts: Mapping[AccountName, AccountLinks]
+    kinds: frozenset[Kind] = frozenset(Kind)
+    """What is watched of each account."""
+    scopes: Mapping[AccountName, Scope] = field(default_factory=dict)
+    """Of the accounts that are not watched as a whole."""
     external_url: str = ""
 
 

@@ -15,6 +15,9 @@ from tmcwatch.api.token import Token
 from tmcwatch.domain.budget import Family, Purpose, http_date, retry_after
 from tmcwatch.domain.execution import AccountName
 
+TRIES_WHEN_THROTTLED = 4
+"""A look of many requests would rarely end if each 429 of a busy hour ended it."""
+
 HALF_A_SECOND = timedelta(seconds=0.5)
 LONGEST_REQUEST_ID = 64
 
@@ -77,7 +80,18 @@ class Asker:
         return self._now() + self.skew
 
     async def ask(self, question: Question) -> bytes:
-        """Answer with the body of a success, else raise an ApiError."""
+        """Answer with the body of a success, else raise an ApiError.
+
+        What TMC throttles is asked again a few times, each time when the budget lets it out.
+        """
+        for _ in range(TRIES_WHEN_THROTTLED - 1):
+            try:
+                return await self._ask(question)
+            except Throttled:
+                continue
+        return await self._ask(question)
+
+    async def _ask(self, question: Question) -> bytes:
         token = await self._token.current()
         try:
             return await self._exchange(question, token)

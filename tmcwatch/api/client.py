@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import httpx
 
-from tmcwatch.api import names, payloads, steps
+from tmcwatch.api import audit, names, payloads, promotions, steps
 from tmcwatch.api.asking import Asker, Call, Question, ignore
 from tmcwatch.api.breakage import breakage_of
 from tmcwatch.api.budget import Budget
@@ -24,6 +24,7 @@ from tmcwatch.domain.execution import (
     Row,
     Subject,
     SubjectId,
+    Workspace,
 )
 from tmcwatch.domain.window import PAGE_LIMIT, Window
 
@@ -187,6 +188,42 @@ class Client:
         """Ask where a plan execution broke: up to three requests."""
         return await breakage_of(self, execution_id, purpose=purpose)
 
+    async def promotion_execution(self, execution_id: ExecutionId, *, purpose: Purpose) -> Row:
+        path = "/processing/executions/promotions/{}"
+        question = _by_id("promotion_execution", path, execution_id, purpose)
+        return await self._ask(question, promotions.promotion_execution)
+
+    async def promotions(self, *, purpose: Purpose) -> names.NamesPage:
+        """Ask for every promotion: TMC has no pages of them."""
+        path = "/orchestration/executables/promotions"
+        question = _by_id("promotions", path, (), purpose)
+        return await self._ask(question, promotions.promotion_names)
+
+    async def promotion(self, promotion_id: SubjectId, *, purpose: Purpose) -> Subject:
+        path = "/orchestration/executables/promotions/{}"
+        question = _by_id("promotion", path, promotion_id, purpose)
+        return await self._ask(
+            question, lambda body: promotions.promotion_name(payloads.parsed(body))
+        )
+
+    async def audit_logs(
+        self, window: Window, page: int, *, purpose: Purpose, size: int = PAGE_LIMIT
+    ) -> audit.AuditPage:
+        """Ask for one page, counted from 1, of what happened in a window; newest first."""
+        question = Question(
+            operation="audit_logs",
+            family=Family.SECURITY,
+            path="/security/audit/logs",
+            query={
+                "fromDate": window.start.isoformat().replace("+00:00", "Z"),
+                "toDate": window.end.isoformat().replace("+00:00", "Z"),
+                "page": page,
+                "size": size,
+            },
+            purpose=purpose,
+        )
+        return await self._ask(question, audit.audit_page)
+
     async def tasks(
         self, offset: int = 0, *, purpose: Purpose, limit: int = PAGE_LIMIT
     ) -> names.NamesPage:
@@ -205,7 +242,7 @@ class Client:
         question = _by_id("plan", "/orchestration/executables/plans/{}", plan_id, purpose)
         return await self._ask(question, lambda body: names.detailed_plan(payloads.parsed(body)))
 
-    async def workspaces(self, *, purpose: Purpose) -> tuple[names.Workspace, ...]:
+    async def workspaces(self, *, purpose: Purpose) -> tuple[Workspace, ...]:
         question = _by_id("workspaces", "/orchestration/workspaces", (), purpose)
         return await self._ask(question, names.workspaces)
 

@@ -14,7 +14,7 @@ from tmcwatch.api.payloads import (
     raw_page,
     validated,
 )
-from tmcwatch.domain.execution import UNKNOWN, BadRow, Kind, Subject, SubjectId
+from tmcwatch.domain.execution import UNKNOWN, BadRow, Kind, Subject, SubjectId, Workspace
 
 _Value = TypeVar("_Value")
 
@@ -33,14 +33,6 @@ class NamesPage:
 class Environment:
     id: str
     name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workspace:
-    id: str
-    name: str
-    environment_id: str | None
-    environment: str
 
 
 class _Environment(Payload):

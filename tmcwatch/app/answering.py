@@ -10,6 +10,7 @@ import anyio
 import structlog
 
 from tmcwatch import __version__
+from tmcwatch.app.promotions import listed, to_follow, unfinished
 from tmcwatch.app.watch import Parts, young_enough
 from tmcwatch.app.wiring import targets_of
 from tmcwatch.app.world import World
@@ -19,12 +20,14 @@ from tmcwatch.domain.alert import Alert, AlertId, Severity
 from tmcwatch.domain.budget import Family
 from tmcwatch.domain.execution import AccountName, Transition
 from tmcwatch.domain.message import Message
+from tmcwatch.domain.promotion import Source
 from tmcwatch.notifiers import NotifierError
 from tmcwatch.serving.operations import Json, NotKnown, Operations, Unavailable
 from tmcwatch.serving.status import status_of
 from tmcwatch.store.alerts import newest_alerts
 from tmcwatch.store.engine import Connection, StoreError
 from tmcwatch.store.outbox import newest_deliveries
+from tmcwatch.store.promotions import follow_promotion
 from tmcwatch.store.snapshot import read_snapshot
 from tmcwatch.store.subjects import name_of
 from tmcwatch.store.transitions import newest_transitions
@@ -55,6 +58,8 @@ class Answers:
             alerts=self.alerts,
             transitions=self.transitions,
             deliveries=self.deliveries,
+            promotions=self.promotions,
+            follow_promotion=self.follow_promotion,
             reload=reload,
             notify_test=self.notify_test,
         )
@@ -77,7 +82,11 @@ class Answers:
 
     async def status(self) -> Json:
         snapshot = await self._read(partial(read_snapshot, now=self.world.now()))
-        return status_of(snapshot, version=__version__, rates=self._rates())
+        promotions = unfinished(await self.promotions())
+        return {
+            **status_of(snapshot, version=__version__, rates=self._rates()),
+            "promotions": promotions,
+        }
 
     async def alerts(self) -> Json:
         found = await self._read(lambda connection: newest_alerts(connection, MOST_ALERTS))
@@ -96,6 +105,22 @@ class Answers:
     async def deliveries(self, most: int) -> Json:
         return await self._read(lambda connection: newest_deliveries(connection, most))
 
+    async def promotions(self) -> Json:
+        return await self._read(partial(listed, now=self.world.now()))
+
+    async def follow_promotion(self, account: str | None, execution: str) -> tuple[Json, bool]:
+        """Follow an execution of a promotion from now on; answers whether that is new."""
+        name, found = to_follow(self.config(), account, execution)
+        work = partial(
+            follow_promotion,
+            account=name,
+            execution=found,
+            source=Source.REQUEST,
+            now=self.world.now(),
+        )
+        is_new = await self._asked(self.parts.store.write, work)
+        return {"account": name, "execution": found, "watching": True}, is_new
+
     async def notify_test(self, receiver: str) -> Json:
         """Send a test message to every target of a receiver, past the outbox."""
         if receiver not in {one.name for one in self.config().receivers}:
@@ -110,8 +135,15 @@ class Answers:
         return found
 
     async def _read(self, work: Callable[[Connection], Result]) -> Result:
+        return await self._asked(self.parts.store.read, work)
+
+    async def _asked(
+        self,
+        transaction: Callable[[Callable[[Connection], Result]], Result],
+        work: Callable[[Connection], Result],
+    ) -> Result:
         try:
-            return await self.world.in_thread(self.parts.store.read, work)
+            return await self.world.in_thread(transaction, work)
         except StoreError as error:
             self.parts.health.store_fails(str(error))
             raise Unavailable(str(error)) from error

@@ -14,24 +14,31 @@ from tmcwatch.alerting.deciding import CURSOR
 from tmcwatch.alerting.service import Alerter
 from tmcwatch.api.budget import Budget
 from tmcwatch.api.client import Client
+from tmcwatch.app.promotions import Promotions
+from tmcwatch.app.remembering import memory_of
 from tmcwatch.app.wiring import (
     client_of,
     kinds_of,
     lists_of,
     look_settings,
-    memory_of,
     rereads_of,
     rules_of,
+    scope_of,
+    scopes_of,
     settings_of,
     targets_of,
+    watchfulness_of,
 )
 from tmcwatch.app.world import World
 from tmcwatch.config import Account, Config
 from tmcwatch.delivering import Means, Target, deliver, words_for
 from tmcwatch.domain.execution import AccountName
 from tmcwatch.domain.observation import Observation
+from tmcwatch.domain.scope import EVERYTHING
 from tmcwatch.polling.asking import List
 from tmcwatch.polling.beating import keep_beat
+from tmcwatch.polling.catching_up import catch_up
+from tmcwatch.polling.checking import CHECK_EVERY, Checker
 from tmcwatch.polling.history import read_history
 from tmcwatch.polling.looking import Looker
 from tmcwatch.polling.names import read_names
@@ -108,6 +115,8 @@ class _Watch:
             changed=self._changed,
             metrics=self._parts.metrics,
             health=self._parts.health,
+            watchfulness=watchfulness_of(self._config, self._world),
+            scopes=scopes_of(self._config),
         )
         async with AsyncExitStack() as stack, anyio.create_task_group() as telling:
             for target in targets_of(self._config, self._world):
@@ -170,7 +179,26 @@ class _Watch:
                 name = f"{one.kind.value}s of {account.name}"
                 yield name, partial(keep_beat, looker.look, self._config.watch.beat)
                 yield f"history of {name}", partial(read_history, looker)
+                yield f"catching up with {name}", partial(catch_up, looker)
+                checker = Checker(looker=looker, random=self._world.random)
+                yield f"checking {name}", partial(keep_beat, checker.check, CHECK_EVERY)
+            yield from self._promotions(account, client, send)
             yield f"gauges of {account.name}", partial(self._gauge, account, client, budget)
+
+    def _promotions(
+        self, account: Account, client: Client, send: MemoryObjectSendStream[Observation]
+    ) -> Iterable[tuple[str, Service]]:
+        promotions = Promotions(
+            account=AccountName(account.name),
+            config=self._config,
+            client=client,
+            store=self._parts.store,
+            metrics=self._parts.metrics,
+            world=self._world,
+        )
+        yield f"promotions of {account.name}", partial(promotions.follow, send)
+        if self._config.watch.promotions.audit_log:
+            yield f"audit log of {account.name}", promotions.read_audit_log
 
     def _names(
         self, account: Account, client: Client, send: MemoryObjectSendStream[Observation]
@@ -188,13 +216,17 @@ class _Watch:
         self, account: Account, one: List, send: MemoryObjectSendStream[Observation]
     ) -> Looker:
         name = AccountName(account.name)
-        settings = look_settings(self._config, account)
-        self._parts.metrics.settle_lag(name, one.kind.value, settings.settle.total_seconds())
         return Looker(
             account=name,
             list=one,
-            memory=memory_of(name, one.kind, self._parts.store, self._world),
-            settings=settings,
+            memory=memory_of(
+                name,
+                one.kind,
+                self._parts.store,
+                self._world,
+                is_scoped=scope_of(account) != EVERYTHING,
+            ),
+            settings=look_settings(self._config, account),
             rereads=rereads_of(name, one.kind, self._parts.metrics),
             now=self._world.now,
             send=send.send,

@@ -1,8 +1,7 @@
 """From the config to the values each service works with."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 
 import httpx
@@ -19,22 +18,20 @@ from tmcwatch.config import Account, Config, routing_tree
 from tmcwatch.delivering import OnUncertain, Target
 from tmcwatch.domain.budget import CEILINGS, Family
 from tmcwatch.domain.episode import Ownership
-from tmcwatch.domain.execution import AccountName, ExecutionId, Kind, SubjectId
+from tmcwatch.domain.execution import AccountName, Kind
 from tmcwatch.domain.link import DEFAULT
-from tmcwatch.domain.observation import Followed, Position
 from tmcwatch.domain.rule import BUILT_IN, Rule
+from tmcwatch.domain.scope import Scope
+from tmcwatch.domain.settling import Bounds
+from tmcwatch.domain.sight import patience
 from tmcwatch.notifiers import Outside, build, is_idempotent, targets
-from tmcwatch.polling.asking import List, Memory, PlanList, TaskList
+from tmcwatch.polling.asking import List, PlanList, TaskList
 from tmcwatch.polling.looking import LookSettings
 from tmcwatch.polling.reading import Rereads
-from tmcwatch.store import capture, executions, subjects, transitions
-from tmcwatch.store.engine import Connection, Store
 from tmcwatch.telemetry.metrics import Metrics
+from tmcwatch.tracking.watchfulness import Watchfulness
 
 log = structlog.get_logger()
-
-TRIGGERS_KNOWN = 2_000
-"""Trigger times that a look plans its refreshing by: about two hours of a large tenant."""
 
 REFRESH_SHARE = 0.7
 """How much of what the budget grants during a beat one list's open executions may take."""
@@ -91,6 +88,8 @@ def settings_of(config: Config) -> Settings:
             )
             for account in config.accounts
         },
+        kinds=frozenset(kinds_of(config)),
+        scopes=scopes_of(config),
         external_url=config.http.external_url,
     )
 
@@ -99,6 +98,17 @@ def _template(account: Account) -> str:
     if account.link == "off" or (account.link == "default" and account.region is None):
         return ""
     return DEFAULT if account.link == "default" else account.link
+
+
+def scopes_of(config: Config) -> dict[AccountName, Scope]:
+    """Answer with what is watched of each account."""
+    return {AccountName(account.name): scope_of(account) for account in config.accounts}
+
+
+def scope_of(account: Account) -> Scope:
+    return Scope(
+        environments=frozenset(account.environments), workspaces=frozenset(account.workspaces)
+    )
 
 
 def targets_of(config: Config, world: World, *, only: str | None = None) -> Iterable[Target]:
@@ -178,55 +188,20 @@ def look_settings(config: Config, account: Account) -> LookSettings:
     granted = CEILINGS[Family.PROCESSING] / 60 * account.api_share
     per_list = granted * config.watch.beat.total_seconds() / len(kinds_of(config))
     return LookSettings(
-        settle=config.watch.settle.floor,
+        bounds=Bounds(floor=config.watch.settle.floor, ceiling=config.watch.settle.ceiling),
         history=config.watch.history,
+        beat=config.watch.beat,
         refreshes=max(int(per_list * REFRESH_SHARE), LEAST_REFRESHES),
     )
 
 
-def memory_of(account: AccountName, kind: Kind, store: Store, world: World) -> Memory:
-    """Answer with what a poller may ask of what is believed, each a read of its own."""
-
-    async def position() -> Position | None:
-        return await world.in_thread(
-            store.read, lambda connection: capture.position(connection, account, kind)
-        )
-
-    async def followed() -> tuple[Followed, ...]:
-        return await world.in_thread(
-            store.read,
-            lambda connection: executions.followed_executions(connection, account, kind),
-        )
-
-    async def triggers() -> tuple[datetime, ...]:
-        return await world.in_thread(
-            store.read,
-            lambda connection: executions.newest_triggers(
-                connection, account, kind, TRIGGERS_KNOWN
-            ),
-        )
-
-    async def completed(ids: Collection[ExecutionId]) -> frozenset[ExecutionId]:
-        return await world.in_thread(
-            store.read,
-            lambda connection: executions.completed_ids(connection, account, kind, ids),
-        )
-
-    async def unnamed(ids: Collection[SubjectId]) -> frozenset[SubjectId]:
-        def work(connection: Connection) -> frozenset[SubjectId]:
-            # Before the names were read once, everything is a stranger: they are on their way.
-            if not transitions.cursor(connection, transitions.names_cursor(account)):
-                return frozenset()
-            return subjects.unknown_subjects(connection, account, kind, ids)
-
-        return await world.in_thread(store.read, work)
-
-    return Memory(
-        position=position,
-        followed=followed,
-        triggers=triggers,
-        completed=completed,
-        unnamed=unnamed,
+def watchfulness_of(config: Config, world: World) -> Watchfulness:
+    """Answer with what judges whether every list is seen."""
+    return Watchfulness(
+        [(AccountName(one.name), kind) for one in config.accounts for kind in kinds_of(config)],
+        limit=patience(config.watch.beat),
+        settle=config.watch.settle.floor,
+        started_at=world.now(),
     )
 
 

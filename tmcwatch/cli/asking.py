@@ -1,39 +1,77 @@
 """Asking a running daemon over HTTP; whatever goes wrong is one line."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
-from tmcwatch.cli.ending import unreachable, wrong_usage
+from tmcwatch.cli.ending import Failed, unreachable, wrong_usage
 
 TIMEOUT = 10.0
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _REFUSED = frozenset({401, 403})
 _SAID_NO = 503
+_WRONG = 400
 
 
 def ask(url: str, path: str, *, token: str | None) -> Any:  # noqa: ANN401 - JSON
     """Answer with what the daemon says in JSON, also where it says that something is wrong."""
+    response, content = _exchange("GET", url, path, token=token)
+    if not isinstance(content, dict):
+        raise unreachable(f"{url}{path}: no answer of a tmcwatch daemon")
+    if response.is_success or (response.status_code == _SAID_NO and "error" not in content):
+        return content
+    raise _refusal(url, path, response, content)
+
+
+def ask_list(url: str, path: str, *, token: str | None) -> Any:  # noqa: ANN401 - JSON
+    """Answer with a list that the daemon gives."""
+    response, content = _exchange("GET", url, path, token=token)
+    if response.is_success and isinstance(content, list):
+        return content
+    raise _refusal(url, path, response, content)
+
+
+def tell(url: str, path: str, body: Mapping[str, object], *, token: str | None) -> Any:  # noqa: ANN401 - JSON
+    """Ask the daemon to do something, and answer with what it says."""
+    response, content = _exchange("POST", url, path, token=token, body=body)
+    if response.is_success and isinstance(content, dict):
+        return content
+    raise _refusal(url, path, response, content)
+
+
+def _exchange(
+    method: str,
+    url: str,
+    path: str,
+    *,
+    token: str | None,
+    body: Mapping[str, object] | None = None,
+) -> tuple[httpx.Response, Any]:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         # A proxy that the environment names does not know our own loopback.
         with httpx.Client(timeout=TIMEOUT, trust_env=not _is_here(url)) as client:
-            response = client.get(url.rstrip("/") + path, headers=headers)
+            response = client.request(method, url.rstrip("/") + path, headers=headers, json=body)
             content = response.json()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise unreachable(f"{url}: {str(error) or type(error).__name__}") from error
     except ValueError as error:
         raise unreachable(f"{url}{path}: no answer of a tmcwatch daemon") from error
-    if not isinstance(content, dict):
-        raise unreachable(f"{url}{path}: no answer of a tmcwatch daemon")
+    return response, content
+
+
+def _refusal(url: str, path: str, response: httpx.Response, content: object) -> Failed:
+    """Answer with how a command ends that the daemon refused."""
+    told = content if isinstance(content, dict) else {}
     if response.status_code in _REFUSED:
-        raise wrong_usage(f"{url}: {content.get('error', 'refused')} (see --token-file)")
-    if response.is_success or (response.status_code == _SAID_NO and "error" not in content):
-        return content
-    said = content.get("error", "no answer of a tmcwatch daemon")
-    raise unreachable(f"{url}{path}: {response.status_code}: {said}")
+        return wrong_usage(f"{url}: {told.get('error', 'refused')} (see --token-file)")
+    if response.status_code == _WRONG and "error" in told:
+        return wrong_usage(f"{url}: {told['error']}")
+    said = told.get("error", "no answer of a tmcwatch daemon")
+    return unreachable(f"{url}{path}: {response.status_code}: {said}")
 
 
 def token_from(file: Path | None) -> str | None:

@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "check-config": ("tmcwatch.cli.check_config", "Check a configuration, and what TMC allows."),
     "status": ("tmcwatch.cli.status", "Show what a running daemon watches, and how far."),
     "notify": ("tmcwatch.cli.notify", "Try whether a receiver is told."),
+    "promotion": ("tmcwatch.cli.promotion", "Follow a promotion, and wait for its end."),
     "simulate": ("tmcwatch.cli.simulate", "Serve a simulated TMC."),
 }
 """Name to module, whose `command` it is, and what the list of commands says of it."""

@@ -10,10 +10,11 @@ from tmcwatch.api.budget import Budget
 from tmcwatch.api.client import Client
 from tmcwatch.api.errors import ApiError, Throttled, Unauthorized, Unavailable
 from tmcwatch.app import World
-from tmcwatch.app.wiring import client_of
+from tmcwatch.app.wiring import client_of, scope_of
 from tmcwatch.cli.ending import one_line
 from tmcwatch.config import Account, Config
 from tmcwatch.domain.budget import Purpose
+from tmcwatch.domain.scope import Scope
 from tmcwatch.telemetry.metrics import Metrics
 
 COSTS: Mapping[str, str] = {
@@ -22,7 +23,7 @@ COSTS: Mapping[str, str] = {
     "tasks": "tasks are told by their id, without environment and workspace",
     "plans": "plans are told by their id, without environment and workspace",
     "environments": "nothing else: names come with the tasks and plans",
-    "workspaces": "nothing else: names come with the tasks and plans",
+    "workspaces": "a workspace that is lost is not told; names come with the tasks and plans",
 }
 """What is asked for, and what a refusal costs."""
 
@@ -37,6 +38,10 @@ class Seen:
     url: str
     counts: dict[str, int] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+    unseen: tuple[str, ...] = ()
+    """What the config names and the account does not see."""
+    places: str = ""
+    """The workspaces that it does see."""
     stopped: str | None = None
     """Why no more was asked: not reached, or not let in."""
 
@@ -54,6 +59,10 @@ class Seen:
             one_line(f"{where}: refused: {name}: {text}: {COSTS[name]}")
             for name, text in self.refused.items()
         ]
+        lines += [
+            one_line(f"{where}: not visible: {entry}; there are: {self.places or 'none'}")
+            for entry in self.unseen
+        ]
         return lines if self.stopped is None else [*lines, one_line(f"{where}: {self.stopped}")]
 
     def as_json(self) -> dict[str, object]:
@@ -64,6 +73,7 @@ class Seen:
             "refused": {
                 name: {"answer": text, "costs": COSTS[name]} for name, text in self.refused.items()
             },
+            "not_visible": list(self.unseen),
             "problem": self.stopped,
         }
 
@@ -82,7 +92,7 @@ async def _ask_account(account: Account, world: World, seen: Seen) -> None:
         budget = Budget(account.api_share, now=world.now, random=world.random)
         client = client_of(account, budget, Metrics(version=__version__), world)
         try:
-            for name, ask in _questions(client).items():
+            for name, ask in _questions(client, seen, scope_of(account)).items():
                 await _ask_one(name, ask, seen)
         finally:
             await client.aclose()
@@ -100,7 +110,7 @@ async def _ask_one(name: str, ask: Ask, seen: Seen) -> None:
         seen.refused[name] = str(error)
 
 
-def _questions(client: Client) -> Mapping[str, Ask]:
+def _questions(client: Client, seen: Seen, scope: Scope) -> Mapping[str, Ask]:
     async def task_runs() -> int:
         page = await client.task_executions(None, purpose=Purpose.HEAD, limit=1)
         return _total(page.total, page.size)
@@ -121,7 +131,10 @@ def _questions(client: Client) -> Mapping[str, Ask]:
         return len(await client.environments(purpose=Purpose.NAMES))
 
     async def workspaces() -> int:
-        return len(await client.workspaces(purpose=Purpose.NAMES))
+        found = await client.workspaces(purpose=Purpose.NAMES)
+        seen.unseen = scope.unseen(found)
+        seen.places = ", ".join(sorted(f"{one.environment}/{one.name}" for one in found))
+        return len(found)
 
     return {
         "task runs": task_runs,

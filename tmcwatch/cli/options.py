@@ -20,11 +20,11 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 window_option = click.option(
     "--window",
-    type=click.Choice(["overlap", "trigger"]),
+    type=click.Choice(["overlap", "trigger", "started"]),
     default="overlap",
     show_default=True,
     help="How the simulated TMC reads `from` and `to`: overlap with the run, as documented, "
-    "or its trigger time, as reported from the field.",
+    "its trigger time, as reported from the field, or its start and finish alone.",
 )
 
 

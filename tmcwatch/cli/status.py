@@ -1,6 +1,6 @@
 """The command `status`: what a running daemon watches, how far, and what it owes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +70,11 @@ def _lines(status: Json, fresh: Json) -> Iterator[str]:
             yield (
                 f"account {account['name']}: {one['kind']}s: "
                 f"watermark {_age(one['watermark_age_seconds'])} old, "
-                f"head {_age(one['head_age_seconds'])} old, open {_open(one)}, {_ended(one)}"
+                f"head {_age(one['head_age_seconds'])} old, open {_open(one)}, {_ended(one)}, "
+                f"windows read by {one['reading']}{_catching_up(one)}"
             )
+    for one in status.get("promotions", ()):
+        yield f"account {one['account']}: promotion {one['execution']}: {_promotion(one)}"
     for alert in status["alerts_firing"]:
         yield f"firing: {alert['rule']} ({alert['severity']}): {alert['number']}"
     for owed in status["outbox"]:
@@ -81,14 +84,8 @@ def _lines(status: Json, fresh: Json) -> Iterator[str]:
 def _draw(console: Console, status: Json, fresh: Json) -> None:
     style = "green" if fresh["fresh"] else "bold red"
     console.print(f"tmcwatch {status['version']}: [{style}]{_freshness(fresh)}[/]")
-    read = Table("account", "list", "watermark", "head", "open", "succeeded", "failed", "other")
-    for account in status["accounts"]:
-        for one in account["lists"]:
-            ended = one["executions"]
-            ages = (_age(one["watermark_age_seconds"]), _age(one["head_age_seconds"]))
-            numbers = (str(ended[name]) for name in ("succeeded", "failed", "other"))
-            read.add_row(account["name"], f"{one['kind']}s", *ages, _open(one), *numbers)
-    console.print(read)
+    _draw_lists(console, status)
+    _draw_promotions(console, status.get("promotions", ()))
     if status["alerts_firing"]:
         firing = Table("firing", "severity", "alerts")
         for alert in status["alerts_firing"]:
@@ -99,6 +96,42 @@ def _draw(console: Console, status: Json, fresh: Json) -> None:
         for one in status["outbox"]:
             owed.add_row(one["receiver"], str(one["pending"]), str(one["dead"]))
         console.print(owed)
+
+
+def _draw_lists(console: Console, status: Json) -> None:
+    read = Table("account", "list", "watermark", "head", "open", "succeeded", "failed", "other")
+    lists = [(account["name"], one) for account in status["accounts"] for one in account["lists"]]
+    for account, one in lists:
+        ended = one["executions"]
+        ages = (_age(one["watermark_age_seconds"]), _age(one["head_age_seconds"]))
+        numbers = (str(ended[name]) for name in ("succeeded", "failed", "other"))
+        read.add_row(account, f"{one['kind']}s", *ages, _open(one), *numbers)
+    console.print(read)
+    for account, one in lists:
+        console.print(
+            f"{account}: TMC reads windows of {one['kind']}s by {one['reading']}; "
+            f"a row may be {_age(one['settle_seconds'] or 0)} late{_catching_up(one)}"
+        )
+
+
+def _catching_up(one: Json) -> str:
+    if one["away_from"] is None:
+        return ""
+    return f"; catching up with {one['away_from']} to {one['away_to']}"
+
+
+def _draw_promotions(console: Console, promotions: Sequence[Json]) -> None:
+    if not promotions:
+        return
+    followed = Table("account", "promotion", "phase")
+    for one in promotions:
+        followed.add_row(one["account"], one["execution"], _promotion(one))
+    console.print(followed)
+
+
+def _promotion(one: Json) -> str:
+    phase = "given up, as TMC never knew it" if one["given_up"] else one["phase"]
+    return f"{phase} ({one['name']})" if one["name"] else str(phase)
 
 
 def _freshness(fresh: Json) -> str:

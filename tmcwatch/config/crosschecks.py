@@ -24,6 +24,7 @@ def crosschecks(config: Plain, kinds: Sequence[str]) -> Found:
         _one_of(config, ("accounts",), ("token", "token_file")),
         _one_of(config, ("http", "tokens"), ("token", "file")),
         _nothing_watched(config),
+        _promotions_of_nobody(config),
         _silent_receivers(config, kinds),
         _routes_to_nobody(config),
     )
@@ -67,6 +68,21 @@ def _nothing_watched(config: Plain) -> Found:
     chosen = [str(_at(config, ("watch", kind))).lower() in _NO for kind in ("tasks", "plans")]
     if all(chosen):
         yield ("watch",), "tasks and plans are both off: nothing would be watched"
+
+
+def _promotions_of_nobody(config: Plain) -> Found:
+    """Tell of executions of promotions that belong to no account, or to which is not said."""
+    names = [item.get("name") for _, item in _mappings(config, ("accounts",))]
+    known = [name for name in names if isinstance(name, str)]
+    path: KeyPath = ("watch", "promotions", "ids")
+    given = _at(config, path)
+    for i, value in enumerate(given if isinstance(given, list) else []):
+        account, slash, _ = value.rpartition("/") if isinstance(value, str) else ("", "", "")
+        if slash and account not in known:
+            there_are = ", ".join(known) or "none"
+            yield (*path, i), f"no account is named {account!r}; there are: {there_are}"
+        elif not slash and isinstance(value, str) and len(known) > 1:
+            yield (*path, i), "there are several accounts: write account/id"
 
 
 def _silent_receivers(config: Plain, kinds: Sequence[str]) -> Found:

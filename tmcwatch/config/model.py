@@ -19,6 +19,8 @@ from tmcwatch.config.values import (
     Link,
     Listen,
     Name,
+    Place,
+    PromotionRun,
     RuleName,
     Share,
     StoreUrl,
@@ -66,6 +68,10 @@ class Account(Section):
     """How much of TMC's published request limits tmcwatch may use."""
     link: Link = "default"
     """Link to a run in messages: `default`, `off`, or a template."""
+    environments: tuple[Place, ...] = ()
+    """Names or ids of the environments to watch; without any, all that are visible."""
+    workspaces: tuple[Place, ...] = ()
+    """Names, ids or `ENVIRONMENT/name` of the workspaces to watch; without any, all of them."""
 
     @property
     def api_url(self) -> str:
@@ -76,12 +82,25 @@ class Settle(Section):
     floor: Annotated[Duration, between(timedelta(seconds=2), timedelta(hours=1))] = timedelta(
         seconds=10
     )
-    """How long a list must have been still before it is believed to be complete."""
+    """The least time a list must have been still before it is believed to be complete."""
+    ceiling: Annotated[Duration, between(timedelta(seconds=2), timedelta(hours=1))] = timedelta(
+        minutes=5
+    )
+    """The most; in between, how late rows appear is learned from the lists themselves."""
 
 
 class Names(Section):
     every: Annotated[Duration, _SECOND] = timedelta(minutes=15)
     """How often names of tasks, plans, workspaces and environments are read again."""
+
+
+class Promotions(Section):
+    """Executions of promotions cannot be listed: these are followed besides those asked for."""
+
+    ids: tuple[PromotionRun, ...] = ()
+    """Executions to follow: an id, or `account/id` where there are several accounts."""
+    audit_log: bool = False
+    """Whether TMC's audit log is read for promotions that were started."""
 
 
 class Watch(Section):
@@ -92,6 +111,7 @@ class Watch(Section):
     settle: Settle = Settle()
     tasks: bool = True
     plans: bool = True
+    promotions: Promotions = Promotions()
     names: Names = Names()
     history: Annotated[Duration, between(timedelta(0), timedelta(days=10))] = timedelta(days=7)
     """How far back the first look reads; `0s` for not at all."""

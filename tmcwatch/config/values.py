@@ -21,6 +21,7 @@ from pydantic import (
 
 from tmcwatch.config.problems import suggestion, wrong
 from tmcwatch.domain.matcher import Matcher, MatcherError, matcher_from
+from tmcwatch.domain.promotion import execution_id
 from tmcwatch.domain.rule import BUILT_IN
 
 RESERVED_LABELS = frozenset(
@@ -38,6 +39,12 @@ def _name(value: str) -> str:
     plain = value.isprintable() and value == value.strip() and "/" not in value
     if not value or not plain or len(value) > _LONGEST_NAME:
         raise wrong(value, f"a name of 1 to {_LONGEST_NAME} characters, without a slash")
+    return value
+
+
+def _place(value: str) -> str:
+    if not value or not value.isprintable() or value != value.strip():
+        raise wrong(value, "a name or an id as TMC shows it")
     return value
 
 
@@ -180,6 +187,14 @@ def _some(value: tuple[object, ...]) -> tuple[object, ...]:
     return value
 
 
+def _promotion_run(value: str) -> str:
+    account, _, identity = value.rpartition("/")
+    found = execution_id(identity)
+    if found is None:
+        raise wrong(value, "the id of an execution, a UUID; or account/id")
+    return f"{account}/{found}" if account else found
+
+
 def _grouping_label(value: str) -> str:
     return value if value == "..." else _label(value)
 
@@ -192,10 +207,12 @@ Name = Annotated[
     AfterValidator(_name),
     Field(json_schema_extra={"minLength": 1, "maxLength": _LONGEST_NAME}),
 ]
+Place = Annotated[str, AfterValidator(_place), Field(json_schema_extra={"minLength": 1})]
 LabelName = Annotated[str, AfterValidator(_own_label)]
 GroupBy = Annotated[
     tuple[Annotated[str, AfterValidator(_grouping_label)], ...], AfterValidator(_distinct)
 ]
+PromotionRun = Annotated[str, AfterValidator(_promotion_run)]
 RuleName = Annotated[
     str, AfterValidator(_rule), WithJsonSchema({"type": "string", "enum": list(BUILT_IN)})
 ]

@@ -7,8 +7,9 @@ from datetime import datetime, tzinfo
 
 from tmcwatch.delivering.escaping import Address, address, cut
 from tmcwatch.domain.alert import Alert, EndReason, Severity, Status
+from tmcwatch.domain.execution import Kind
 from tmcwatch.domain.message import Message
-from tmcwatch.domain.rule import WATCHING
+from tmcwatch.domain.rule import ABOUT_OURSELVES, WATCHING
 
 MOST_LISTED = 20
 LONGEST_NAME = 120
@@ -35,6 +36,7 @@ _TRIGGERS = {
     "webhook": "started by a webhook",
     "plan": "part of a plan",
 }
+_LISTS = {kind.value for kind in Kind}
 _TOPIC_FIRST = ("rule", "alertname", "environment", "workspace")
 
 
@@ -129,6 +131,9 @@ def _what(alert: Alert) -> str:
 def _subject(labels: Mapping[str, str]) -> str:
     name = cut(labels.get("name") or labels.get("id") or "unnamed", LONGEST_NAME)
     kind = labels.get("kind", "task")
+    if labels.get("rule") in ABOUT_OURSELVES:
+        about = "workspace" if labels.get("workspace") else kind
+        return f"{about}s of {name}" if kind in _LISTS else f"{about} {name}"
     return name if kind == "task" else f"{cut(kind, LONGEST_NAME)} {name}"
 
 

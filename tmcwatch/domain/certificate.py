@@ -6,7 +6,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from tmcwatch.domain.execution import Page
-from tmcwatch.domain.window import PAGE_LIMIT, is_within_reach
+from tmcwatch.domain.window import OFFSET_LIMIT, PAGE_LIMIT, is_within_reach
 
 
 class Doubt(StrEnum):
@@ -42,7 +42,9 @@ def seen(page: Page) -> Seen:
     )
 
 
-def doubt_of(pages: Sequence[Seen], *, page_limit: int = PAGE_LIMIT) -> Doubt | None:
+def doubt_of(
+    pages: Sequence[Seen], *, page_limit: int = PAGE_LIMIT, deepest: int = OFFSET_LIMIT
+) -> Doubt | None:
     """Answer with why `pages`, in order of their offsets, may lack a row; None if they do not.
 
     Neighbouring pages must overlap by a row. A single page is a snapshot, so it certifies itself
@@ -51,13 +53,15 @@ def doubt_of(pages: Sequence[Seen], *, page_limit: int = PAGE_LIMIT) -> Doubt | 
     total = pages[0].total
     if total is None:
         return Doubt.NO_END if pages[-1].size >= page_limit else _gap(pages)
-    if not is_within_reach(total, page_limit=page_limit):
+    if not is_within_reach(total, page_limit=page_limit, deepest=deepest):
         return Doubt.OUT_OF_REACH
     if any(page.total != total for page in pages):
         return Doubt.TOTAL_CHANGED
     distinct = len(frozenset[str]().union(*(page.ids for page in pages)))
     if distinct + sum(page.anonymous for page in pages) < total:
         return Doubt.ROWS_MISSING
+    if distinct > total and len(pages) > 1:
+        return Doubt.TOTAL_CHANGED  # more than TMC counts: something moved, or it counts wrong
     return _gap(pages)
 
 

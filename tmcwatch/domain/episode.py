@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity
 from tmcwatch.domain.execution import ENDS, Phase, Subject, Transition
 from tmcwatch.domain.matcher import Matcher, all_match
-from tmcwatch.domain.rule import Nature, Rule
+from tmcwatch.domain.rule import LASTING, Nature, Rule
+from tmcwatch.domain.spoken import span
 
 EXPIRES_AFTER = timedelta(days=7)
 """A verdict that nobody follows up ends after this long."""
@@ -75,9 +76,12 @@ def changed_alerts(
 
 
 def expired(alert: Alert, *, now: datetime) -> Alert | None:
-    """Answer with the alert ended, if nobody has followed it up for too long."""
+    """Answer with the alert ended, if nobody has followed it up for too long.
+
+    A state is over when it is over: nobody needs to follow it up.
+    """
     latest = latest_at(alert)
-    if now - latest < EXPIRES_AFTER:
+    if alert.rule in LASTING or now - latest < EXPIRES_AFTER:
         return None
     return ended(alert, EndReason.EXPIRED, at=latest + EXPIRES_AFTER, now=now)
 
@@ -188,9 +192,11 @@ def _annotations(
     tasks = f" ({', '.join(circumstances.broken_tasks)})" if circumstances.broken_tasks else ""
     where = f" at {breakage.step}{tasks}" if breakage else ""
     why = f": {transition.reason}" if transition.reason else ""
+    late = span(transition.seen_at - transition.at) if transition.backfilled else ""
+    found = f", found {late} after it happened" if late else ""
     error = transition.error or (breakage.error if breakage else None)
     texts = {
-        "summary": f"{transition.kind.value} {subject.name} {rule.summary}{where}{why}",
+        "summary": f"{transition.kind.value} {subject.name} {rule.summary}{where}{why}{found}",
         "execution_id": transition.execution,
         "latest_execution_id": transition.execution,
         "latest_at": transition.at.isoformat(),

@@ -1,4 +1,4 @@
-"""Executions: one run of a task or plan, as TMC tells it and as we believe it."""
+"""Executions: one run of a task, plan or promotion, as TMC tells it and as we believe it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import NewType
 AccountName = NewType("AccountName", str)
 ExecutionId = NewType("ExecutionId", str)
 SubjectId = NewType("SubjectId", str)
-"""Id of the task or plan that runs."""
+"""Id of the task, plan or promotion that runs."""
 
 
 class Kind(StrEnum):
@@ -17,6 +17,7 @@ class Kind(StrEnum):
 
     TASK = "task"
     PLAN = "plan"
+    PROMOTION = "promotion"
 
 
 class Phase(StrEnum):
@@ -33,6 +34,10 @@ class Phase(StrEnum):
     TIMED_OUT = "timed_out"
     SHUT_DOWN = "shut_down"
     MISFIRED = "misfired"
+    DEFECTIVE = "defective"
+    """A promotion that was made, with defects."""
+    ANALYSED = "analysed"
+    """A promotion that was only tried out: neither good nor bad."""
     UNRECOGNISED = "unrecognised"
 
 
@@ -41,11 +46,19 @@ OPEN = frozenset({Phase.WAITING, Phase.RUNNING, Phase.STOPPING, Phase.UNRECOGNIS
 
 ENDS = frozenset(Phase) - OPEN
 
-BAD_ENDS = ENDS - {Phase.SUCCEEDED}
+BAD_ENDS = ENDS - {Phase.SUCCEEDED, Phase.ANALYSED}
 
 FAILURES = frozenset({Phase.FAILED, Phase.DEPLOY_FAILED, Phase.TIMED_OUT, Phase.MISFIRED})
 """Ends that count as a failure in a row. A stop by a person or a shutdown says nothing about the
 task, and a run with rejected rows did run to its end."""
+
+_OF_PROMOTIONS = frozenset({Phase.DEFECTIVE, Phase.ANALYSED})
+_PROMOTION_ENDS = _OF_PROMOTIONS | {Phase.SUCCEEDED, Phase.REJECTED, Phase.FAILED}
+
+
+def ends_of(kind: Kind) -> frozenset[Phase]:
+    """Answer with the ends that an execution of this kind can have."""
+    return _PROMOTION_ENDS if kind is Kind.PROMOTION else ENDS - _OF_PROMOTIONS
 
 
 class Trigger(StrEnum):
@@ -139,13 +152,26 @@ class Execution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """A task or plan with the names a person knows it by."""
+    """A task, plan or promotion with the names a person knows it by.
+
+    The environment of a promotion is the one it changes, its target.
+    """
 
     kind: Kind
     id: SubjectId
     name: str
     workspace_id: str | None
     workspace: str
+    environment_id: str | None
+    environment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """A workspace and the environment it is in."""
+
+    id: str
+    name: str
     environment_id: str | None
     environment: str
 

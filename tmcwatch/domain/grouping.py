@@ -6,7 +6,7 @@ from datetime import datetime
 
 from tmcwatch.domain.alert import Alert, EndReason, Status
 from tmcwatch.domain.routing import Route
-from tmcwatch.domain.rule import WATCHING
+from tmcwatch.domain.rule import NOTICES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +92,7 @@ def _is_over(member: Member) -> bool:
 
 
 def _leaves(member: Member) -> bool:
-    return _is_over(member) or member.alert.rule == WATCHING.name
+    return _is_over(member) or member.alert.rule in NOTICES
 
 
 def _speaks(member: Member, send_resolved: bool) -> bool:  # noqa: FBT001 - read at one place
@@ -106,4 +106,4 @@ def _speaks(member: Member, send_resolved: bool) -> bool:  # noqa: FBT001 - read
 
 def told_notices(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
     """Answer with the notices among `alerts`, which end by being told."""
-    return tuple(alert for alert in alerts if alert.rule == WATCHING.name)
+    return tuple(alert for alert in alerts if alert.rule in NOTICES)

@@ -54,6 +54,14 @@ _PLAN_STATES: Mapping[str, Phase] = {
     "EXECUTION_FAILED": Phase.FAILED,
     "EXECUTION_MISFIRED": Phase.MISFIRED,
 }
+_PROMOTION_STATUSES: Mapping[str, Phase] = {
+    "PROMOTION_STARTED": Phase.RUNNING,
+    "PROMOTED": Phase.SUCCEEDED,
+    # It came to its end, but not everything was taken over.
+    "PROMOTION_WARNING": Phase.REJECTED,
+    "PROMOTION_FAILED": Phase.FAILED,
+    "ANALIZED": Phase.ANALYSED,  # as TMC spells it
+}
 
 
 def task_phase(
@@ -85,11 +93,26 @@ def plan_phase(status: str | None, state: str | None) -> Phase:
     return _PLAN_STATUSES.get(status or "") or _PLAN_STATES.get(state or "", Phase.UNRECOGNISED)
 
 
+def promotion_phase(status: str | None, *, defective: bool) -> Phase:
+    """Answer with the phase that TMC's `status` of a promotion means.
+
+    A promotion with defects is no success, whatever its status says.
+    """
+    phase = _PROMOTION_STATUSES.get(status or "", Phase.UNRECOGNISED)
+    return Phase.DEFECTIVE if defective and phase is Phase.SUCCEEDED else phase
+
+
 def advance(
-    account: AccountName, believed: Execution | None, row: Row, *, seen_at: datetime
+    account: AccountName,
+    believed: Execution | None,
+    row: Row,
+    *,
+    seen_at: datetime,
+    skew: timedelta = timedelta(),
 ) -> tuple[Execution, tuple[Transition, ...]]:
     """Answer with the belief after seeing `row`, and the transitions it makes, oldest first.
 
+    `seen_at` is on our clock, which TMC's is ahead of by `skew`.
     A duplicate changes nothing. A row that is older than what is believed (open after an end seen
     earlier than TMC could correct it) completes, but never reopens. An end that differs from the
     believed end is a correction. Phases skipped between two looks are taken from the timestamps.
@@ -105,7 +128,7 @@ def advance(
         execution = replace(believed, row=merged, seen_at=seen_at)
     corrects = _corrected(believed, execution.row)
     transitions = tuple(
-        _transition(execution, phase, at, corrects if phase in ENDS else None)
+        _transition(execution, phase, at, corrects if phase in ENDS else None, skew=skew)
         for phase, at in steps
     )
     return execution, transitions
@@ -117,7 +140,7 @@ def ended_at(row: Row) -> datetime:
 
 
 def _transition(
-    execution: Execution, phase: Phase, at: datetime, corrects: Phase | None
+    execution: Execution, phase: Phase, at: datetime, corrects: Phase | None, *, skew: timedelta
 ) -> Transition:
     row, ends = execution.row, phase in ENDS
     return Transition(
@@ -133,7 +156,7 @@ def _transition(
         error=row.error if ends else None,
         breakage=row.breakage if ends else None,
         corrects=corrects,
-        backfilled=ends and execution.seen_at - at > BACKFILLED_AFTER,
+        backfilled=ends and execution.seen_at + skew - at > BACKFILLED_AFTER,
     )
 
 

@@ -1,11 +1,19 @@
 """Observations: what one look told us, and what a poller may ask of what is believed."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from tmcwatch.domain.execution import AccountName, BadRow, ExecutionId, Kind, Row, Subject
-from tmcwatch.domain.window import Window
+from tmcwatch.domain.execution import (
+    AccountName,
+    BadRow,
+    ExecutionId,
+    Kind,
+    Row,
+    Subject,
+    Workspace,
+)
+from tmcwatch.domain.window import Limits, Reading, Window
 
 
 class LookProblem(StrEnum):
@@ -18,6 +26,38 @@ class LookProblem(StrEnum):
     REFUSED = "refused"
     UNPROVEN = "unproven"
     """Read, but no certificate held."""
+
+
+class Pass(StrEnum):
+    """Which further reading of what was certified before."""
+
+    SECOND = "second"
+    """Each stretch once more, an hour later."""
+    SAMPLE = "sample"
+    """A random window, hourly."""
+    DAY = "day"
+    """The last day, daily."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A further reading of what was certified before: what it shows ought to be known."""
+
+    kind: Pass
+    window: Window
+    done: bool
+    """Whether it brings its pass forward: a second pass at each window, an audit at its last."""
+    settle_if_late: timedelta
+    """The settle lag to work with from now on if it shows a row that had been missed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """What a look showed of how TMC keeps a list; None where it showed nothing new."""
+
+    settle: timedelta | None = None
+    reading: Reading | None = None
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +80,17 @@ class Looked:
     """Whether this look was about history."""
     watched_from: datetime | None = None
     """At the first look at all: TMC's time from which the account is watched."""
+    skew: timedelta = timedelta()
+    """How far TMC's clock is ahead of ours."""
+    learned: Learned | None = None
+    away: Window | None = None
+    """At the first look after an outage: the stretch to catch up with, behind the head."""
+    gap: Window | None = None
+    """A stretch that TMC no longer shows: what ran then stays unknown."""
+    check: Check | None = None
+    """Where this is a further reading of what was certified before."""
+    history_before: datetime | None = None
+    """Of a promotion: what ended before this is history. Its other ends are told, however old."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +113,8 @@ class NamesRead:
     at: datetime
     subjects: tuple[Subject, ...]
     complete: bool
+    workspaces: tuple[Workspace, ...] | None = None
+    """All that the account sees; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +134,16 @@ class Position:
     watched_from: datetime
     watermark: datetime
     history: Window | None
+    away: Window | None = None
+    """The outage that is being caught up with; over once the watermark has passed it."""
+    settle: timedelta | None = None
+    """The settle lag, as learned."""
+    reading: Reading | None = None
+    limits: Limits = field(default_factory=Limits)
+    checked_to: datetime | None = None
+    """Up to where everything was certified a second time."""
+    audited_at: datetime | None = None
+    audited_day_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

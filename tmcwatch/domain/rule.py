@@ -28,7 +28,7 @@ class Rule:
     severity: Severity
     manual_severity: Severity | None = None
     """For runs that a person started by hand and is looking at."""
-    kinds: frozenset[Kind] = frozenset(Kind)
+    kinds: frozenset[Kind] = frozenset({Kind.TASK, Kind.PLAN})
     phase: Phase | None = None
     """The end it is about; None for a rule that no transition opens."""
     enabled: bool = True
@@ -59,6 +59,10 @@ def is_excused(transition: Transition) -> bool:
 
 _TASK = frozenset({Kind.TASK})
 _PLAN = frozenset({Kind.PLAN})
+_PROMOTION = frozenset({Kind.PROMOTION})
+
+AWAY = "away"
+"""The digest after an outage."""
 
 BUILT_IN: Mapping[str, Rule] = {
     rule.name: rule
@@ -117,9 +121,67 @@ BUILT_IN: Mapping[str, Rule] = {
             severity=Severity.INFO,
             phase=Phase.SHUT_DOWN,
         ),
+        Rule(
+            name="promotion_failed",
+            summary="failed",
+            severity=Severity.WARNING,
+            kinds=_PROMOTION,
+            phase=Phase.FAILED,
+        ),
+        Rule(
+            name="promotion_warning",
+            summary="ended with warnings",
+            severity=Severity.WARNING,
+            kinds=_PROMOTION,
+            phase=Phase.REJECTED,
+        ),
+        Rule(
+            name="promotion_defective",
+            summary="was made with defects",
+            severity=Severity.WARNING,
+            kinds=_PROMOTION,
+            phase=Phase.DEFECTIVE,
+        ),
+        Rule(
+            name="blind",
+            summary="cannot be seen",
+            nature=Nature.STATE,
+            severity=Severity.CRITICAL,
+        ),
+        Rule(
+            name="account_unauthorized",
+            summary="refuses our token",
+            nature=Nature.STATE,
+            severity=Severity.CRITICAL,
+        ),
+        Rule(
+            name="workspace_lost",
+            summary="is no longer visible",
+            nature=Nature.STATE,
+            severity=Severity.WARNING,
+        ),
+        Rule(
+            name=AWAY,
+            summary="was out of sight",
+            nature=Nature.NOTICE,
+            severity=Severity.WARNING,
+        ),
+        Rule(
+            name="gap",
+            summary="has a stretch that nobody can read any more",
+            nature=Nature.NOTICE,
+            severity=Severity.WARNING,
+        ),
+        Rule(
+            name="audit_discrepancy",
+            summary="had runs or ends that were missed",
+            nature=Nature.NOTICE,
+            severity=Severity.WARNING,
+        ),
     )
 }
-"""Every rule that a transition opens, by name. Nothing is critical unless the config says so."""
+"""Every rule that the config may change, by name: those that a transition opens, then those about
+the watching itself. Of the former none is critical unless the config says so."""
 
 WATCHING = Rule(
     name="watching",
@@ -128,3 +190,16 @@ WATCHING = Rule(
     severity=Severity.INFO,
 )
 """The opening digest of an account: told once, when its history is read."""
+
+LASTING = frozenset(rule.name for rule in BUILT_IN.values() if rule.nature is Nature.STATE)
+"""Rules whose alerts end when the state is over, and never before."""
+
+NOTICES = frozenset(
+    rule.name for rule in (*BUILT_IN.values(), WATCHING) if rule.nature is Nature.NOTICE
+)
+"""Rules whose alerts are told once and end by that."""
+
+ABOUT_OURSELVES = frozenset(rule.name for rule in BUILT_IN.values() if rule.phase is None) | {
+    WATCHING.name
+}
+"""Rules about the watching itself: no run opens them."""

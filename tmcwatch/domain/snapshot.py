@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tmcwatch.domain.execution import AccountName, Kind, Phase, Subject
+from tmcwatch.domain.window import Reading, Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,16 @@ class ListState:
     open: Mapping[Phase, int]
     oldest_open: Mapping[Phase, datetime]
     """Trigger time of the longest open execution by phase."""
+    away: Window | None = None
+    """The outage that is being caught up with."""
+    settle: timedelta | None = None
+    """The settle lag, None until one was learned."""
+    reading: Reading | None = None
+    """How TMC reads a window, None until that showed."""
+    checked_to: datetime | None = None
+    """Up to where everything was certified a second time."""
+    skew: timedelta = timedelta()
+    """How far TMC's clock was ahead of ours at the last look."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

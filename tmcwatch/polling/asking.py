@@ -1,8 +1,8 @@
 """What pollers ask TMC and of what is believed; the one place where tasks and plans part."""
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from tmcwatch.api.client import Client
@@ -25,7 +25,7 @@ from tmcwatch.domain.execution import (
     SubjectId,
 )
 from tmcwatch.domain.observation import Followed, LookProblem, Position
-from tmcwatch.domain.window import Window
+from tmcwatch.domain.window import WHOLE, Part, Window
 
 
 class List(Protocol):
@@ -34,7 +34,25 @@ class List(Protocol):
     @property
     def kind(self) -> Kind: ...
 
-    async def page(self, window: Window, offset: int, *, purpose: Purpose) -> Page: ...
+    @property
+    def bad_statuses(self) -> tuple[str, ...]:
+        """TMC's words for what ended badly, as its list can be asked for them."""
+        ...
+
+    @property
+    def skew(self) -> timedelta:
+        """How far TMC's clock is ahead of ours."""
+        ...
+
+    async def page(
+        self,
+        window: Window,
+        offset: int,
+        *,
+        purpose: Purpose,
+        part: Part = WHOLE,
+        status: str | None = None,
+    ) -> Page: ...
 
     async def one(self, execution: ExecutionId, *, purpose: Purpose) -> Row: ...
 
@@ -55,9 +73,34 @@ class TaskList:
 
     client: Client
     kind: Kind = Kind.TASK
+    # Asked for `terminated`, TMC also answers with what timed out or was shut down.
+    bad_statuses: tuple[str, ...] = (
+        "execution_failed",
+        "deploy_failed",
+        "execution_rejected",
+        "terminated",
+    )
 
-    async def page(self, window: Window, offset: int, *, purpose: Purpose) -> Page:
-        return await self.client.task_executions(window, offset=offset, purpose=purpose)
+    @property
+    def skew(self) -> timedelta:
+        return self.client.skew
+
+    async def page(
+        self,
+        window: Window,
+        offset: int,
+        *,
+        purpose: Purpose,
+        part: Part = WHOLE,
+        status: str | None = None,
+    ) -> Page:
+        if part.subject is not None:
+            return await self.client.task_executions_of(
+                part.subject, window, offset=offset, purpose=purpose, status=status
+            )
+        return await self.client.task_executions(
+            window, offset=offset, purpose=purpose, status=status, workspace=part.workspace
+        )
 
     async def one(self, execution: ExecutionId, *, purpose: Purpose) -> Row:
         return await self.client.task_execution(execution, purpose=purpose)
@@ -78,9 +121,28 @@ class PlanList:
 
     client: Client
     kind: Kind = Kind.PLAN
+    bad_statuses: tuple[str, ...] = ("execution_failed", "execution_misfired")
 
-    async def page(self, window: Window, offset: int, *, purpose: Purpose) -> Page:
-        return await self.client.plan_executions(window, offset=offset, purpose=purpose)
+    @property
+    def skew(self) -> timedelta:
+        return self.client.skew
+
+    async def page(
+        self,
+        window: Window,
+        offset: int,
+        *,
+        purpose: Purpose,
+        part: Part = WHOLE,
+        status: str | None = None,
+    ) -> Page:
+        if part.subject is not None:
+            return await self.client.plan_executions_of(
+                part.subject, window, offset=offset, purpose=purpose, status=status
+            )
+        return await self.client.plan_executions(
+            window, offset=offset, purpose=purpose, status=status, workspace=part.workspace
+        )
 
     async def one(self, execution: ExecutionId, *, purpose: Purpose) -> Row:
         return await self.client.plan_execution(execution, purpose=purpose)
@@ -109,6 +171,10 @@ class Memory:
     """Which of these ended badly and are complete."""
     unnamed: Callable[[Collection[SubjectId]], Awaitable[frozenset[SubjectId]]]
     """Which of these have no name, once the account's names were read."""
+    outside: Callable[[Collection[SubjectId]], Awaitable[frozenset[SubjectId]]]
+    """Which of these are not watched."""
+    places: Callable[[], Awaitable[Mapping[str, tuple[SubjectId, ...]]]]
+    """The workspaces known by id, with the tasks or plans of each."""
 
 
 def problem_of(error: ApiError) -> LookProblem:

@@ -1,27 +1,24 @@
 """History: what happened before an account was watched, read behind the head, newest first."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import anyio
 import structlog
 
-from tmcwatch.api.errors import ApiError
+from tmcwatch.api.errors import ApiError, BadRequest
 from tmcwatch.domain.budget import Purpose
 from tmcwatch.domain.execution import Page
-from tmcwatch.domain.observation import Looked, LookFailed, LookProblem, Moment, Position
-from tmcwatch.domain.window import PAGE_LIMIT, Window
+from tmcwatch.domain.observation import Position
+from tmcwatch.domain.window import WHOLE, Part, Window
 from tmcwatch.polling.asking import problem_of
-from tmcwatch.polling.looking import REACH_BACK, Looker
-from tmcwatch.polling.reading import Read, read_provably
+from tmcwatch.polling.catching_up import FIRST_WIDTH, RETRY_AFTER, next_width
+from tmcwatch.polling.looking import Looker
+from tmcwatch.polling.reading import Read
 
 log = structlog.get_logger()
 
-FIRST_WIDTH = timedelta(hours=1)
-ROWS_WANTED = 8 * PAGE_LIMIT
-"""Per window: many pages a window cost fewer overlapping rows, but not all that TMC allows."""
-
 WAIT_FOR_FIRST_LOOK = 1.0
-RETRY_AFTER = (5.0, 60.0)
 
 
 async def read_history(looker: Looker) -> None:
@@ -37,12 +34,14 @@ async def read_history(looker: Looker) -> None:
         try:
             read = await _read(looker, position, width)
         except ApiError as error:
-            await _fail(looker, problem_of(error), str(error))
+            if isinstance(error, BadRequest):
+                looker.reader.shorten_reach()
+            await looker.teller.fail(problem_of(error), f"history: {error}")
             await anyio.sleep(wait)
             wait = min(2 * wait, RETRY_AFTER[1])
             continue
         wait = RETRY_AFTER[0]
-        width = max(read.window.width, timedelta(seconds=1)) * _growth(read.total)
+        width = next_width(read)
         await _tell(looker, position.history, read)
 
 
@@ -50,20 +49,20 @@ async def _read(looker: Looker, position: Position, width: timedelta) -> Read:
     """Read the newest part of the history left. TMC forgets: what it no longer shows is left."""
     assert position.history is not None  # noqa: S101 - asked only where there is some
     rest = position.history
-    start = max(rest.start, rest.end - width, looker.list.now() - REACH_BACK)
+    start = max(rest.start, rest.end - width, looker.list.now() - looker.reader.reach)
     if start >= rest.end:
         nothing = Window(start=rest.end, end=rest.end)
         return Read(window=nothing, rows=(), bad=(), doubt=None, total=0)
 
-    async def ask(window: Window, offset: int) -> Page:
-        return await looker.list.page(window, offset, purpose=Purpose.BACKFILL)
+    async def ask(window: Window, offset: int, part: Part = WHOLE) -> Page:
+        return await looker.list.page(window, offset, purpose=Purpose.BACKFILL, part=part)
 
     whole = Window(start=start, end=rest.end)
-    read = await read_provably(ask, whole, looker.rereads)
+    read = await looker.reader.read(ask, whole)
     while read.window.end < whole.end:
-        # Cut in half from its end; the later part comes first here, so it is asked again.
+        # Cut from its end; the later part comes first here, so it is asked again.
         whole = Window(start=read.window.end, end=whole.end)
-        read = await read_provably(ask, whole, looker.rereads)
+        read = await looker.reader.read(ask, whole)
     return read
 
 
@@ -77,35 +76,9 @@ async def _tell(looker: Looker, rest: Window, read: Read) -> None:
             end=read.window.end.isoformat(),
             doubt=read.doubt.value,
         )
-    forgotten = read.window.start <= max(rest.start, looker.list.now() - REACH_BACK)
-    left = None if forgotten else Window(start=rest.start, end=read.window.start)
-    await looker.send(
-        Looked(
-            account=looker.account,
-            kind=looker.list.kind,
-            at=looker.now(),
-            rows=read.rows,
-            bad=read.bad,
-            head=False,
-            history=left,
-            history_read=True,
-        )
-    )
-    # The tracker has committed the history when it takes this.
-    await looker.send(Moment(at=looker.now()))
-
-
-async def _fail(looker: Looker, problem: LookProblem, text: str) -> None:
-    await looker.send(
-        LookFailed(
-            account=looker.account,
-            kind=looker.list.kind,
-            at=looker.now(),
-            problem=problem,
-            text=f"history: {text}",
-        )
-    )
-
-
-def _growth(total: int) -> float:
-    return min(max(ROWS_WANTED / max(total, 1), 0.25), 4.0)
+    oldest = looker.list.now() - looker.reader.reach
+    is_over = read.window.start <= max(rest.start, oldest)
+    left = None if is_over else Window(start=rest.start, end=read.window.start)
+    looked = replace(looker.teller.look(read.rows), bad=read.bad, history=left, history_read=True)
+    await looker.send(looked)
+    await looker.teller.end()

@@ -1,54 +1,40 @@
 """One look at a list: the head with its certificate, then the executions that are still open."""
 
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
 import anyio
 import structlog
 
-from tmcwatch.api.errors import ApiError, NotFound
+from tmcwatch.api.errors import ApiError
 from tmcwatch.domain.budget import Purpose
-from tmcwatch.domain.execution import (
-    BAD_ENDS,
-    UNKNOWN,
-    AccountName,
-    ExecutionId,
-    Kind,
-    Page,
-    Row,
-    Subject,
-    SubjectId,
-)
-from tmcwatch.domain.observation import (
-    Followed,
-    Looked,
-    LookFailed,
-    LookProblem,
-    Moment,
-    NamesRead,
-    Observation,
-    Position,
-)
-from tmcwatch.domain.window import WIDEST, OpenRun, Window, cheapest_cover
+from tmcwatch.domain.execution import AccountName, Page
+from tmcwatch.domain.observation import Learned, Observation, Position
+from tmcwatch.domain.settling import SAMPLES, Bounds, HeadRead, lags, settle_lag
+from tmcwatch.domain.window import WHOLE, Limits, Part, Reading, Window
 from tmcwatch.polling.asking import List, Memory, problem_of
-from tmcwatch.polling.reading import Read, Rereads, read_provably, single
+from tmcwatch.polling.following import Follower
+from tmcwatch.polling.reading import Read, Reader, Rereads, single
+from tmcwatch.polling.telling import Teller
 
 log = structlog.get_logger()
 
-DETAILS_AT_ONCE = 20
-"""Details, and names of strangers, that one look asks for; the rest is told without."""
-
-REACH_BACK = WIDEST - timedelta(minutes=5)
-"""How far back TMC lets a window reach, less what its clock and ours may differ."""
-
-MISSING_AGAIN_AFTER = (60.0, 3600.0)
-"""Seconds until an execution that answered 404 is asked for again, at first and at most."""
-
-
 CAUGHT_UP = timedelta(minutes=1)
 """How far the watermark may lag without another look at once: the beat catches up with it."""
+
+OUTAGE = timedelta(minutes=10)
+BEATS_OF_OUTAGE = 3
+"""A watermark that lags by more, or by more beats, is caught up with behind the head, which stays
+live meanwhile."""
+
+CLOCK_STEADY = timedelta(seconds=2)
+"""What TMC's clock may seem to go back by: it is told in whole seconds."""
+
+MARGIN = timedelta(minutes=1)
+"""How much further back is read where it is not certain what the look before covered."""
 
 
 class Outcome(Enum):
@@ -62,12 +48,27 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookSettings:
-    settle: timedelta
-    """How long a row may take to show in the list."""
+    bounds: Bounds
+    """Of the settle lag: how long a row may take to show in the list."""
     history: timedelta
     """How much of the time before the first look is read."""
     refreshes: int
     """Requests that one look may spend on open executions."""
+    beat: timedelta = timedelta()
+
+    @property
+    def outage(self) -> timedelta:
+        return max(OUTAGE, BEATS_OF_OUTAGE * self.beat)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Head:
+    """What was read at the head, and what it proves."""
+
+    read: Read
+    asked_at: datetime
+    proven: datetime | None
+    """Up to where it proves that nothing is missing."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,40 +82,73 @@ class Looker:
     rereads: Rereads
     now: Callable[[], datetime]
     send: Callable[[Observation], Awaitable[None]]
-    _read_at: dict[ExecutionId, float] = field(default_factory=dict)
-    _missing: dict[ExecutionId, tuple[float, float]] = field(default_factory=dict)
-    _nameless: set[SubjectId] = field(default_factory=set)
+    reader: Reader = field(init=False)
+    teller: Teller = field(init=False)
+    _follower: Follower = field(init=False)
+    _before: HeadRead | None = None
+    """The head read before this one, if it succeeded."""
+    _samples: deque[timedelta] = field(default_factory=lambda: deque(maxlen=SAMPLES))
+    _samples_since_lowered: int = 0
+    _live: Window | None = None
+    """Beyond an outage that is being caught up with: what is proven at the head already."""
+    _proven_at: float | None = None
+    """When a look proved something last, on the clock of this process."""
+
+    def __post_init__(self) -> None:
+        self.reader = Reader(rereads=self.rereads, places=self.memory.places, limits=Limits())
+        self.teller = Teller(
+            account=self.account,
+            list=self.list,
+            memory=self.memory,
+            now=self.now,
+            send=self.send,
+        )
+        self._follower = Follower(
+            list=self.list,
+            memory=self.memory,
+            teller=self.teller,
+            most=self.settings.refreshes,
+        )
 
     async def look(self) -> bool:
         """Look once and send what it told; answers whether it succeeded and proved something.
 
-        After an outage it goes on at once, stretch by stretch, until it has caught up.
+        While it lags behind it goes on at once, stretch by stretch, until it has caught up.
         """
         outcome = Outcome.BEHIND
         while outcome is Outcome.BEHIND:
             try:
                 outcome = await self._look()
             except ApiError as error:
-                await self.send(self._failed(problem_of(error), str(error)))
+                self._before = None
+                await self.teller.fail(problem_of(error), str(error))
                 outcome = Outcome.FAILED
             finally:
-                # The tracker has committed the look when it takes this: the next one builds on it.
-                await self.send(Moment(at=self.now()))
+                # Committed before the next look, which builds on it.
+                await self.teller.end()
         return outcome is Outcome.PROVEN
+
+    def settle(self, position: Position) -> timedelta:
+        """Answer with the settle lag to work with."""
+        return self.settings.bounds.clamped(position.settle or self.settings.bounds.floor)
 
     async def _look(self) -> Outcome:
         position = await self.memory.position()
         if position is None:
             await self._first_look()
             return Outcome.PROVEN
-        read, watermark = await self._read_head(position)
-        await self._tell(position, read.rows, read=read, watermark=watermark)
-        await self._refresh(position, {row.id for row in read.rows})
-        if watermark is None:
-            text = f"{read.window.start} to {read.window.end}: {read.doubt}"
-            await self.send(self._failed(LookProblem.UNPROVEN, text))
+        self._learn_limits(position)
+        settle = self.settle(position)
+        start = self._start(position, settle)
+        head = await self._read_head(start, settle)
+        await self._tell_head(position, head)
+        refreshed = await self._follower.refresh(position, head.read, settle=settle)
+        if refreshed.by_trigger and position.reading is not Reading.TRIGGER:
+            await self._tell_learned(position, Learned(reading=Reading.TRIGGER))
+        if head.proven is None:
+            await self.teller.fail_to_prove(head.read)
             return Outcome.FAILED
-        is_behind = watermark < self.list.now() - self.settings.settle - CAUGHT_UP
+        is_behind = head.proven < self.list.now() - settle - CAUGHT_UP
         return Outcome.BEHIND if is_behind else Outcome.PROVEN
 
     async def _first_look(self) -> None:
@@ -123,48 +157,58 @@ class Looker:
         page = await self._ask(around, 0)
         start = self.list.now()  # the answer has set the clock
         history = Window(start=start - self.settings.history, end=start)
-        await self.send(
-            Looked(
-                account=self.account,
-                kind=self.list.kind,
-                at=self.now(),
-                rows=page.rows,
-                bad=page.bad,
-                watermark=start - self.settings.settle,
-                watched_from=start,
-                history=history if self.settings.history else None,
-            )
+        looked = replace(
+            self.teller.look(page.rows),
+            bad=page.bad,
+            head=True,
+            watermark=start - self.settings.bounds.floor,
+            watched_from=start,
+            history=history if self.settings.history else None,
+            learned=Learned(settle=self.settings.bounds.floor),
         )
+        await self.send(looked)
 
-    async def _read_head(self, position: Position) -> tuple[Read, datetime | None]:
-        """Read what is new; answer with it and how far the watermark may move.
+    def _start(self, position: Position, settle: timedelta) -> datetime:
+        """Answer with where to read the head from: usually the watermark."""
+        now = self.list.now()
+        settled = now - settle
+        if self._live is not None and now - self._live.end > self.settings.outage:
+            self._live = None  # the head itself was lost for too long
+        if self._live is not None:
+            if position.watermark < self._live.start:
+                return self._live.end
+            # Caught up: from the watermark to the end of the live stretch all is proven.
+            proven, self._live = self._live.end, None
+            return max(proven, position.watermark)
+        if now - position.watermark > self.settings.outage:
+            begin = settled - MARGIN
+            self._live = Window(start=begin, end=begin)
+            return begin
+        if settled < position.watermark - CLOCK_STEADY:
+            return settled - self._since_proven() - MARGIN
+        return position.watermark
+
+    def _since_proven(self) -> timedelta:
+        """Answer with how long ago something was proven: TMC's clock has gone back since."""
+        if self._proven_at is None:
+            return self.settings.outage
+        return timedelta(seconds=anyio.current_time() - self._proven_at)
+
+    async def _read_head(self, start: datetime, settle: timedelta) -> _Head:
+        """Read what is new; answer with it and how far it proves that nothing is missing.
 
         Usually one page holds everything. Where it does not, the newest page is believed as far
         as it goes, and the stretch that has settled is read beside it with its certificate.
         """
         now, began = self.list.now(), anyio.current_time()
-        start = max(position.watermark, now - REACH_BACK)
-        if start > position.watermark:
-            log.error(
-                "gap",
-                account=self.account,
-                kind=self.list.kind.value,
-                start=position.watermark.isoformat(),
-                end=start.isoformat(),
-                problem="TMC no longer shows what ran then",
-            )
-        newest = single(
-            Window(start=start, end=max(now, start)),
-            await self._ask(Window(start=start, end=max(now, start)), 0),
-        )
+        window = Window(start=start, end=max(now, start))
+        newest = single(window, await self._ask(window, 0))
         # The first answer of a process sets the clock: what lies in TMC's future is not proven.
         asked_at = self.list.now() - timedelta(seconds=anyio.current_time() - began)
-        settled = min(now, asked_at) - self.settings.settle
+        settled = min(now, asked_at) - settle
         if newest.doubt is None:
-            return newest, settled
-        closed = await read_provably(
-            self._ask, Window(start=start, end=max(settled, start)), self.rereads
-        )
+            return _Head(read=newest, asked_at=asked_at, proven=settled)
+        closed = await self.reader.read(self._ask, Window(start=start, end=max(settled, start)))
         rows = {row.id: row for row in (*closed.rows, *newest.rows)}
         together = Read(
             window=closed.window,
@@ -173,133 +217,73 @@ class Looker:
             doubt=closed.doubt,
             total=closed.total,
         )
-        return together, closed.window.end if closed.doubt is None else None
+        proven = closed.window.end if closed.doubt is None else None
+        return _Head(read=together, asked_at=asked_at, proven=proven)
 
-    async def _refresh(self, position: Position, shown: set[ExecutionId]) -> None:
-        """Read the open executions that the head did not show, by the fewest requests."""
-        followed = await self.memory.followed()
-        self._forget_ended(followed)
-        due = [run for run in followed if run.id not in shown and self._is_due(run)]
-        if not due:
-            return
-        cover = cheapest_cover(
-            (OpenRun(id=run.id, triggered_at=run.triggered_at) for run in due),
-            await self.memory.triggers(),
+    async def _tell_head(self, position: Position, head: _Head) -> None:
+        read, live = head.read, self._live
+        if head.proven is not None:
+            self._proven_at = anyio.current_time()
+            if live is not None:
+                self._live = Window(start=live.start, end=max(head.proven, live.end))
+        looked = replace(
+            self.teller.look(read.rows),
+            bad=read.bad,
+            head=True,
+            watermark=head.proven if live is None else None,
+            learned=self._learned(position, head),
+            away=None if live is None else _away(position, live),
         )
-        left = self.settings.refreshes
-        wanted = {run.id for run in due}
-        for window in cover.windows[:left]:
-            page = await self._ask(window, 0, purpose=Purpose.ENDS)
-            left -= 1
-            fresh = tuple(row for row in page.rows if row.id in wanted)
-            await self._seen(position, fresh)
-            wanted -= {row.id for row in fresh}
-        longest_unseen = sorted(wanted, key=lambda id_: self._read_at.get(id_, 0.0))
-        for id_ in longest_unseen[: max(left, 0)]:
-            row = await self._one(id_)
-            if row is not None:
-                await self._seen(position, (row,))
+        await self.teller.tell(looked, watched_from=position.watched_from)
 
-    def _forget_ended(self, followed: Iterable[Followed]) -> None:
-        still = {run.id for run in followed}
-        self._read_at = {id_: at for id_, at in self._read_at.items() if id_ in still}
-        self._missing = {id_: when for id_, when in self._missing.items() if id_ in still}
+    def _learned(self, position: Position, head: _Head) -> Learned | None:
+        """Answer with what a head read showed of how TMC keeps the list, None for nothing new."""
+        read = head.read
+        is_proven = read.doubt is None
+        if is_proven and self._before is not None:
+            fresh = [*lags(read.rows, before=self._before, asked_at=head.asked_at)]
+            self._samples.extend(fresh)
+            self._samples_since_lowered += len(fresh)
+        ids = frozenset(row.id for row in read.rows)
+        before = HeadRead(window=read.window, asked_at=head.asked_at, ids=ids)
+        self._before = before if is_proven else None
+        settle = self._new_settle(self.settle(position))
+        earlier = read.window.start - CLOCK_STEADY
+        overlaps = is_proven and any(row.triggered_at < earlier for row in read.rows)
+        is_news = overlaps and position.reading is not Reading.OVERLAP
+        learned = Learned(
+            settle=settle if settle != self.settle(position) else None,
+            reading=Reading.OVERLAP if is_news else None,
+            limits=self.reader.limits if self.reader.limits != position.limits else None,
+        )
+        return None if learned == Learned() else learned
 
-    def _is_due(self, run: Followed) -> bool:
-        again_at, _ = self._missing.get(run.id, (0.0, 0.0))
-        return anyio.current_time() >= again_at
+    def _new_settle(self, current: timedelta) -> timedelta:
+        is_full = self._samples_since_lowered >= SAMPLES
+        settle = settle_lag(current, self._samples, self.settings.bounds, is_full=is_full)
+        if is_full:
+            self._samples_since_lowered = 0
+        return settle
 
-    async def _one(self, id_: ExecutionId) -> Row | None:
-        """Read one execution; one that TMC does not know is asked for again, never ended."""
-        try:
-            row = await self.list.one(id_, purpose=Purpose.ENDS)
-        except NotFound:
-            first, most = MISSING_AGAIN_AFTER
-            _, wait = self._missing.get(id_, (0.0, first / 2))
-            wait = min(2 * wait, most)
-            self._missing[id_] = (anyio.current_time() + wait, wait)
-            return None
-        self._missing.pop(id_, None)
-        return row
+    async def _tell_learned(self, position: Position, learned: Learned) -> None:
+        looked = replace(self.teller.look(), learned=learned)
+        await self.teller.tell(looked, watched_from=position.watched_from)
 
-    async def _seen(self, position: Position, rows: tuple[Row, ...]) -> None:
-        for row in rows:
-            self._read_at[row.id] = anyio.current_time()
-        if rows:
-            await self._tell(position, rows)
-
-    async def _tell(
-        self,
-        position: Position,
-        rows: Iterable[Row],
-        *,
-        read: Read | None = None,
-        watermark: datetime | None = None,
-    ) -> None:
-        """Complete rows by details and names, and send them as one observation."""
-        completed = await self._completed(position, tuple(rows))
-        await self._name_strangers(completed)
-        await self.send(
-            Looked(
-                account=self.account,
-                kind=self.list.kind,
-                at=self.now(),
-                rows=completed,
-                bad=read.bad if read else (),
-                watermark=watermark,
-                head=read is not None,
-            )
+    def _learn_limits(self, position: Position) -> None:
+        """Take up what was learned before this process began."""
+        limits = self.reader.limits
+        self.reader.limits = Limits(
+            widest=limits.widest or position.limits.widest,
+            deepest=limits.deepest or position.limits.deepest,
         )
 
-    async def _completed(self, position: Position, rows: tuple[Row, ...]) -> tuple[Row, ...]:
-        """Ask for the details of what turned bad: error text and failing step."""
-        bad = [
-            row
-            for row in rows
-            if row.phase in BAD_ENDS
-            and not (row.detailed and row.kind is Kind.TASK)
-            and (row.ended_at or row.triggered_at) >= position.watched_from
-        ]
-        if not bad:
-            return rows
-        known = await self.memory.completed([row.id for row in bad])
-        details: dict[ExecutionId, Row] = {}
-        for row in [row for row in bad if row.id not in known][:DETAILS_AT_ONCE]:
-            try:
-                details[row.id] = await self.list.completed(row)
-            except NotFound:
-                continue
-            except ApiError:
-                break  # told without: a failure must not wait for its error text
-        return tuple(details.get(row.id, row) for row in rows)
+    async def _ask(self, window: Window, offset: int, part: Part = WHOLE) -> Page:
+        return await self.list.page(window, offset, purpose=Purpose.HEAD, part=part)
 
-    async def _name_strangers(self, rows: Iterable[Row]) -> None:
-        """Look up tasks and plans that the directory lacks: names are frozen into alerts."""
-        subjects = {row.subject for row in rows if row.subject is not None}
-        strangers = await self.memory.unnamed(subjects - self._nameless) if subjects else set()
-        found: list[Subject] = []
-        for subject in sorted(strangers)[:DETAILS_AT_ONCE]:
-            try:
-                named = await self.list.named(subject)
-            except NotFound:
-                self._nameless.add(subject)
-                continue
-            except ApiError:
-                break
-            found.append(named)
-            if named.environment == UNKNOWN:
-                self._nameless.add(subject)  # TMC has no more to tell: asked once, not each look
-        if found:
-            await self.send(
-                NamesRead(
-                    account=self.account, at=self.now(), subjects=tuple(found), complete=False
-                )
-            )
 
-    async def _ask(self, window: Window, offset: int, *, purpose: Purpose = Purpose.HEAD) -> Page:
-        return await self.list.page(window, offset, purpose=purpose)
-
-    def _failed(self, problem: LookProblem, text: str) -> LookFailed:
-        return LookFailed(
-            account=self.account, kind=self.list.kind, at=self.now(), problem=problem, text=text
-        )
+def _away(position: Position, live: Window) -> Window | None:
+    """Answer with the outage to catch up with, None where that is known already."""
+    if position.away is not None and position.away.end == live.start:
+        return None
+    began = position.watermark if position.away is None else position.away.start
+    return Window(start=min(began, position.watermark), end=live.start)

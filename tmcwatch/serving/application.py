@@ -13,7 +13,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tmcwatch.serving.access import AccessToken, May, refusal
-from tmcwatch.serving.operations import Json, NotKnown, Operations, Unavailable
+from tmcwatch.serving.operations import Json, NotKnown, Operations, Unavailable, WrongRequest
 from tmcwatch.telemetry.health import Verdict
 
 LARGEST_BODY = 64 * 1024
@@ -47,6 +47,7 @@ def application(operations: Operations, tokens: Tokens) -> ASGIApp:
             HTTPException: _http_error,
             NotKnown: _not_known,
             Unavailable: _unavailable,
+            WrongRequest: _wrong_request,
             Exception: _crashed,
         },
     )
@@ -93,8 +94,12 @@ def _readings(operations: Operations, tokens: Tokens) -> list[Route]:
     async def deliveries(request: Request) -> Response:
         return _answer(await operations.deliveries(_limit(request)))
 
+    async def promotions(_: Request) -> Response:
+        return _answer(await operations.promotions())
+
     endpoints = {
         "status": status,
+        "promotions": promotions,
         "alerts": alerts,
         "transitions": transitions,
         "deliveries": deliveries,
@@ -115,7 +120,14 @@ def _changes(operations: Operations, tokens: Tokens) -> list[Route]:
     async def notify_test(request: Request) -> Response:
         return _answer(await operations.notify_test(await _receiver(request)))
 
+    async def follow_promotion(request: Request) -> Response:
+        account, execution = await _promotion(request)
+        content, is_new = await operations.follow_promotion(account, execution)
+        return _answer(content, status=202 if is_new else 200)
+
+    follow = _guarded(follow_promotion, tokens, May.CHANGE)
     return [
+        Route("/api/v1/promotions", follow, methods=["POST"]),
         Route("/-/reload", _guarded(reload, tokens, May.CHANGE), methods=["POST"]),
         Route("/api/v1/notify-test", _guarded(notify_test, tokens, May.CHANGE), methods=["POST"]),
     ]
@@ -141,16 +153,30 @@ def _limit(request: Request) -> int:
     raise HTTPException(400, f"limit: a number from 1 to {MOST_ROWS} is needed")
 
 
+async def _promotion(request: Request) -> tuple[str | None, str]:
+    match await _json(request):
+        case {"account": str(account), "execution": str(execution), **others} if not others:
+            return account, execution
+        case {"execution": str(execution), **others} if not others:
+            return None, execution
+        case _:
+            example = '{"account": "prod", "execution": "00000000-0000-4000-8000-000000009001"}'
+            raise HTTPException(400, f"a body such as {example} is needed")
+
+
 async def _receiver(request: Request) -> str:
-    try:
-        body = json.loads(await _body(request))
-    except (ValueError, RecursionError) as error:
-        raise HTTPException(400, "the body is not JSON") from error
-    match body:
+    match await _json(request):
         case {"receiver": str(receiver), **others} if receiver and not others:
             return receiver
         case _:
             raise HTTPException(400, 'a body such as {"receiver": "oncall"} is needed')
+
+
+async def _json(request: Request) -> object:
+    try:
+        return json.loads(await _body(request))
+    except (ValueError, RecursionError) as error:
+        raise HTTPException(400, "the body is not JSON") from error
 
 
 async def _body(request: Request) -> bytes:
@@ -189,6 +215,10 @@ def _http_error(_: Request, error: Exception) -> Response:
 
 def _not_known(_: Request, error: Exception) -> Response:
     return _answer({"error": str(error)}, status=404)
+
+
+def _wrong_request(_: Request, error: Exception) -> Response:
+    return _answer({"error": str(error)}, status=400)
 
 
 def _unavailable(_: Request, error: Exception) -> Response:

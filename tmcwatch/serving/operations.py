@@ -13,6 +13,10 @@ class NotKnown(Exception):
     """Someone asked for what does not exist; the text names it."""
 
 
+class WrongRequest(Exception):
+    """Someone asked for what makes no sense; the text says why."""
+
+
 class Unavailable(Exception):
     """It cannot be answered now, as when the store cannot be read; the text says why."""
 
@@ -31,6 +35,10 @@ class Operations:
     """The newest ones, at most so many."""
     deliveries: Callable[[int], Awaitable[Json]]
     """The newest ones, at most so many."""
+    promotions: Callable[[], Awaitable[Json]]
+    """Those that are followed or were."""
+    follow_promotion: Callable[[str | None, str], Awaitable[tuple[Json, bool]]]
+    """By account and execution; answers also whether it is new. Raises WrongRequest."""
     reload: Callable[[], Awaitable[Sequence[str]]]
     """Answers with the problems of the new configuration; none means that it is in use."""
     notify_test: Callable[[str], Awaitable[Json]]

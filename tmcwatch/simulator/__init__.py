@@ -9,6 +9,7 @@ from tmcwatch.simulator.faults import BadOption, Fault, Faults, UnknownFault
 from tmcwatch.simulator.front import api_app
 from tmcwatch.simulator.queries import OLD_DIALECT, Dialect
 from tmcwatch.simulator.scenario import (
+    Burst,
     Durations,
     Endings,
     PlanShape,
@@ -31,6 +32,7 @@ __all__ = [
     "OLD_DIALECT",
     "Addresses",
     "BadOption",
+    "Burst",
     "Dialect",
     "Durations",
     "Endings",

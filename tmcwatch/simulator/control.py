@@ -1,6 +1,6 @@
 """The control port: the truth, the journal, the faults and the staging of runs, over HTTP."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,9 +24,19 @@ PUT    /faults/{name}        put one in force; options as JSON: on, times, share
 DELETE /faults/{name}        take it away
 POST   /task-runs            {"task_id", "in_seconds", "lasts_seconds", "ends", "error", "reason"}
 POST   /plan-runs            {"plan_id", "in_seconds", "fails_at_step", "step_lasts_seconds"}
+POST   /executions/{id}/finish    end an open task run now: {"ends", "error", "reason"}
+POST   /executions/{id}/correct   give a run another end: {"ends", "finished", "error", "reason"}
+POST   /executions/{id}/hide      leave it out of lists: {"until"} or {"for_seconds"}
+POST   /executions/{id}/delay     not to be had until then: {"until"} or {"for_seconds"}
+POST   /promotion-runs       {"promotion_id", "in_seconds", "lasts_seconds", "ends", "broken"}
 """
 TASK_RUN_FIELDS = frozenset({"task_id", "ends", "error", "reason", "execution_id"})
+PROMOTION_RUN_FIELDS = frozenset({"promotion_id", "ends", "error", "execution_id"})
 PLAN_RUN_FIELDS = frozenset({"plan_id", "fails_at_step", "error", "reason", "execution_id"})
+END_FIELDS = frozenset({"ends", "error", "reason"})
+# What JSON calls a moment, and the argument that it becomes.
+AT = {"at": "at", "in_seconds": "at"}
+UNTIL = {"until": "until", "for_seconds": "until"}
 
 
 def control_app(simulator: Simulator) -> ASGIApp:
@@ -48,6 +58,8 @@ def control_app(simulator: Simulator) -> ASGIApp:
             Route("/faults/{name}", control.delete_fault, methods=["DELETE"]),
             Route("/task-runs", control.start_task_run, methods=["POST"]),
             Route("/plan-runs", control.start_plan_run, methods=["POST"]),
+            Route("/executions/{execution}/{what}", control.change, methods=["POST"]),
+            Route("/promotion-runs", control.start_promotion, methods=["POST"]),
         ],
         exception_handlers=dict.fromkeys(
             (UnknownFault, UnknownSubject, BadOption, ValueError, OverflowError), refused
@@ -76,6 +88,7 @@ class _Control:
                 "workspaces": len(world.tenant.workspaces),
                 "tasks": {task.name: task.id for task in world.tenant.tasks},
                 "plans": {plan.name: plan.id for plan in world.tenant.plans},
+                "promotions": {each.name: each.id for each in world.promotions.definitions},
                 "task_executions": len(world.tasks),
                 "plan_executions": len(world.plans),
                 "open_task_executions": world.open_count(),
@@ -110,7 +123,7 @@ class _Control:
         world = self._simulator.world
         body = await _body(request)
         spans = {"lasts_seconds": "lasts", "dispatch_seconds": "dispatch"}
-        options = _options(body, TASK_RUN_FIELDS, spans, now=world.now)
+        options = _options(body, TASK_RUN_FIELDS, spans, AT, now=world.now)
         execution_id = world.start_task_run(str(options.pop("task_id", "")), **options)
         return JSONResponse({"executionId": execution_id}, 201)
 
@@ -118,22 +131,64 @@ class _Control:
         world = self._simulator.world
         body = await _body(request)
         spans = {"step_lasts_seconds": "step_lasts"}
-        options = _options(body, PLAN_RUN_FIELDS, spans, now=world.now)
+        options = _options(body, PLAN_RUN_FIELDS, spans, AT, now=world.now)
         execution_id = world.start_plan_run(str(options.pop("plan_id", "")), **options)
+        return JSONResponse({"executionId": execution_id}, 201)
+
+    async def change(self, request: Request) -> Response:
+        world, what = self._simulator.world, request.path_params["what"]
+        changes: dict[str, tuple[Callable[..., None], frozenset[str], Mapping[str, str]]] = {
+            "finish": (world.finish, END_FIELDS, {}),
+            "correct": (world.correct, END_FIELDS, {"finished": "finished"}),
+            "hide": (world.hide, frozenset(), UNTIL),
+            "delay": (world.delay, frozenset(), UNTIL),
+        }
+        if what not in changes:
+            raise UnknownSubject(f"an execution cannot {what}; it can {', '.join(changes)}")
+        act, fields, moments = changes[what]
+        options = _options(await _body(request), fields, {}, moments, now=world.now)
+        needed = {"correct": "ends", "delay": "until"}.get(what)
+        if needed is not None and needed not in options:
+            raise ValueError(f"{what} needs {needed!r}")
+        act(request.path_params["execution"], **options)
+        return Response(status_code=204)
+
+    async def start_promotion(self, request: Request) -> Response:
+        world = self._simulator.world
+        body = await _body(request)
+        broken, defective = body.pop("broken", []), body.pop("defective", False)
+        if not isinstance(broken, list) or not isinstance(defective, bool):
+            raise ValueError("broken is a list of names, defective is true or false")  # noqa: TRY004 - becomes a 400
+        options = _options(
+            body, PROMOTION_RUN_FIELDS, {"lasts_seconds": "lasts"}, AT, now=world.now
+        )
+        execution_id = world.start_promotion(
+            str(options.pop("promotion_id", "")),
+            broken=[str(name) for name in broken],
+            defective=defective,
+            **options,
+        )
         return JSONResponse({"executionId": execution_id}, 201)
 
 
 def _options(
-    body: Mapping[str, Any], fields: frozenset[str], spans: Mapping[str, str], *, now: datetime
+    body: Mapping[str, Any],
+    fields: frozenset[str],
+    spans: Mapping[str, str],
+    moments: Mapping[str, str],
+    *,
+    now: datetime,
 ) -> dict[str, Any]:
-    """Turn JSON into the arguments of the scripting API: `at` or `in_seconds`, spans, fields."""
+    """Turn JSON into the arguments of the scripting API: moments, spans and fields.
+
+    A moment is a time, or so many seconds from now where its name says seconds.
+    """
     options: dict[str, Any] = {}
     for name, value in body.items():
         match name:
-            case "at":
-                options["at"] = _moment(value)
-            case "in_seconds":
-                options["at"] = now + _span(name, value)
+            case _ if name in moments:
+                from_now = name.endswith("_seconds")
+                options[moments[name]] = now + _span(name, value) if from_now else _moment(value)
             case _ if name in spans:
                 options[spans[name]] = _span(name, value)
             case _ if name in fields:

@@ -30,6 +30,15 @@ PLAN_STATUS = {
 }
 
 
+class Change(NamedTuple):
+    """A change of an execution's state: when, status, executionStatus, and a misfire's reason."""
+
+    at: int
+    status: str
+    state: str
+    reason: str | None
+
+
 class TaskRun(NamedTuple):
     """One execution of a task; times are epoch milliseconds.
 
@@ -94,11 +103,12 @@ class TaskRun(NamedTuple):
     def status(self, at: int) -> str:
         return TASK_STATUS[self.state(at)]
 
-    def changes(self) -> list[tuple[int, str, str]]:
-        """Return every change of state: when, status, executionStatus."""
+    def changes(self) -> list[Change]:
+        """Return every change of state."""
         moments = (self.triggered, self.dispatched, self.started, self.stopping, self.finished)
         known = sorted({moment for moment in moments if moment is not None})
-        return [(moment, self.status(moment), self.state(moment)) for moment in known]
+        # Ended early, a run does not change any more by what was to come.
+        return [_change(self, moment) for moment in known if moment <= self.finished]
 
 
 class StepRun(NamedTuple):
@@ -172,20 +182,22 @@ class PlanRun(NamedTuple):
     def status(self, at: int) -> str:
         return PLAN_STATUS[self.state(at)]
 
-    def changes(self) -> list[tuple[int, str, str]]:
-        """Return every change of state: when, status, executionStatus."""
-        return [
-            (moment, self.status(moment), self.state(moment))
-            for moment in sorted({self.triggered, self.finished})
-        ]
+    def changes(self) -> list[Change]:
+        """Return every change of state."""
+        return [_change(self, moment) for moment in sorted({self.triggered, self.finished})]
+
+
+def _change(run: TaskRun | PlanRun, at: int) -> Change:
+    state = run.state(at)
+    return Change(at, run.status(at), state, run.reason if state == run.end else None)
 
 
 def task_execution_id(number: int) -> str:
-    return f"{_scattered(number):08x}-0000-4000-8000-{number:012x}"
+    return f"{scattered(number):08x}-0000-4000-8000-{number:012x}"
 
 
 def plan_execution_id(number: int) -> str:
-    return f"{_scattered(number):08x}-0000-4000-9000-{number:012x}"
+    return f"{scattered(number):08x}-0000-4000-9000-{number:012x}"
 
 
 def number_of(execution_id: str) -> int:
@@ -194,8 +206,8 @@ def number_of(execution_id: str) -> int:
 
 def falls_under(number: int, share: float) -> bool:
     """Say whether an execution belongs to a share of all, the same at every request."""
-    return _scattered(number) < share * 0x1_0000_0000
+    return scattered(number) < share * 0x1_0000_0000
 
 
-def _scattered(number: int) -> int:
+def scattered(number: int) -> int:
     return number * 2_654_435_761 % 0x1_0000_0000

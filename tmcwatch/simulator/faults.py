@@ -21,6 +21,8 @@ OPTIONS: dict[str, dict[str, Option]] = {
     "duplicate": {},
     "clock_skew": {"seconds": 30.0},
     "revoked_token": {},
+    "forbidden": {},
+    "not_known_yet": {"seconds": 60.0},
     "lost_workspace": {"workspace": ""},
     "unknown_status": {"status": "suspended", "execution_status": "SUSPENDING_FLOW_EXECUTION"},
     "bad_row": {"shape": "types"},

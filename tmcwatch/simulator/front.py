@@ -19,13 +19,16 @@ from tmcwatch.simulator.faults import Fault
 from tmcwatch.simulator.journal import Recorded
 from tmcwatch.simulator.orchestration import Orchestration
 from tmcwatch.simulator.processing import SKEW, Processing
+from tmcwatch.simulator.promoting import Promoting
 from tmcwatch.simulator.queries import Refused
+from tmcwatch.simulator.security import Security
 from tmcwatch.simulator.simulator import Simulator
 
 # Where serving.py puts what can drop the real connection.
 CONNECTION = "tmcwatch.connection"
 TRICKLES = 20
 MESSAGES = {
+    403: "Forbidden",
     429: "Too many requests",
     500: "Internal Server Error",
     502: "Bad Gateway",
@@ -53,7 +56,12 @@ def api_app(simulator: Simulator) -> ASGIApp:
         return _error(simulator, error.status_code, error.detail)
 
     inner = Starlette(
-        routes=[*Processing(simulator).routes(), *Orchestration(simulator).routes()],
+        routes=[
+            *Promoting(simulator).routes(),
+            *Processing(simulator).routes(),
+            *Orchestration(simulator).routes(),
+            *Security(simulator).routes(),
+        ],
         exception_handlers={Refused: refused, HTTPException: refused},
     )
     return _Front(simulator, inner)
@@ -103,6 +111,8 @@ class _Front:
         if revoked or given != f"Bearer {simulator.token}":
             detail = "Token authorization is required for access"
             return _whole(JSONResponse({"status": 401, "detail": detail}, 401))
+        if simulator.faults.strike("forbidden", path):
+            return _whole(_error(simulator, 403, MESSAGES[403]))
         return None
 
     async def _deliver(self, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:

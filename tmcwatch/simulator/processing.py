@@ -149,7 +149,7 @@ class Processing:
         span = Span(
             query.earliest - view.skew,
             query.latest - view.skew,
-            by_trigger=self._simulator.window == "trigger",
+            self._simulator.window,
         )
         matches = index.select(span, view, _filter(query, view))
         runs = self._page(request.url.path, matches, query)
@@ -165,7 +165,7 @@ class Processing:
     def _page(self, path: str, matches: Matches[Run], query: Query) -> list[Run]:
         faults = self._simulator.faults
         if faults.strike("unstable_order", path) is None:
-            return matches.page(query.offset, query.limit)
+            return matches.page(query.offset, query.limit, self._simulator.dialect.order)
         order = faults.shuffled(len(matches))
         return [matches[n] for n in order[query.offset : query.offset + query.limit]]
 
@@ -193,11 +193,11 @@ def _index(
 
 def _filter(query: Query, view: View) -> Callable[[TaskRun | PlanRun, int], bool] | None:
     """Return what must be looked at row by row, or None, which keeps a page cheap."""
-    if query.status is None and not query.tags and not view.lost:
+    if query.status is None and not query.tags and view.hides_nothing:
         return None
 
     def keep(run: TaskRun | PlanRun, at: int) -> bool:
-        if run.workspace_id in view.lost:
+        if not view.lists(run):
             return False
         if isinstance(run, TaskRun) and not query.tags <= set(run.task.tags):
             return False

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from tmcwatch.simulator.execution import PLAN_STATUS, TASK_STATUS
+from tmcwatch.simulator.index import Order
 
 HEX_ID = re.compile(r"[0-9a-f]{24}")
 UUID_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -24,15 +25,23 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """How this TMC answers where its texts differ: limits of the task lists, and error texts.
+    """How this TMC answers where its texts differ or are silent.
 
     `max_offset=None` is unbounded. `errors_in_lists` puts the error text into the list rows.
+    `order` is that of the lists: by trigger time or by execution id.
+    `promotion_answer` is what starting a promotion answers with: `report` (201 with its id) or
+    `accepted` (202 with nothing). `audit_entries` is how the audit log writes a promotion run:
+    `documented`, `shouting` (other case, times without a zone), `nested` (the body as an object,
+    the id inside a report) or `bare` (no body).
     """
 
     max_window: timedelta = timedelta(days=10)
     default_window: timedelta = timedelta(days=7)
     max_offset: int | None = 1000
     errors_in_lists: bool = False
+    order: Order = "newest"
+    promotion_answer: str = "report"
+    audit_entries: str = "documented"
 
 
 OLD_DIALECT = Dialect(

@@ -1,6 +1,7 @@
 """TMC's JSON: the rows of the lists and the details by id."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from tmcwatch.simulator.execution import PlanRun, StepRun, TaskRun
@@ -169,6 +170,7 @@ def plan_definition(plan: Plan) -> Json:
     return plan_extract(plan) | {"chart": chart}
 
 
+@lru_cache(maxsize=100_000)  # lists show the same rows, and with them times, again and again
 def stamp(moment: int) -> str:
     """Write epoch milliseconds the way TMC does."""
     seconds, rest = divmod(moment, 1000)

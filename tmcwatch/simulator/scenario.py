@@ -62,12 +62,22 @@ class StagedPlanRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Burst:
+    """A stretch that begins `after` the start and has so many `times` the usual traffic."""
+
+    after: timedelta
+    lasts: timedelta
+    times: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """A tenant as a value. Equal scenarios make equal worlds, run by run.
 
     A name in `task_names` or `plan_names` may be placed: "environment/workspace/name". Tasks and
     plans beyond the given names are made up and dealt out evenly. `executions_per_day` counts the
     task executions of plans too. What the script names is left out of the background traffic.
+    `bursts` come one after the other, and do not overlap.
     """
 
     name: str
@@ -91,6 +101,7 @@ class Scenario:
     keeps: timedelta = timedelta(days=11)
     script: tuple[StagedTaskRun | StagedPlanRun, ...] = ()
     script_every: timedelta | None = None
+    bursts: tuple[Burst, ...] = ()
 
 
 def small() -> Scenario:

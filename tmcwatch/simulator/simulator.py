@@ -2,23 +2,24 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Literal
 
 from tmcwatch.simulator.faults import Faults
+from tmcwatch.simulator.index import Reading
 from tmcwatch.simulator.journal import Journal
 from tmcwatch.simulator.queries import Dialect
 from tmcwatch.simulator.scenario import Scenario
 from tmcwatch.simulator.view import View
 from tmcwatch.simulator.world import World, milliseconds
 
-Reading = Literal["overlap", "trigger"]
+__all__ = ["Reading", "Simulator"]
 
 
 class Simulator:
     """A TMC whose time starts when it is made and runs `speed` times as fast as `now`.
 
-    `window` is how `from` and `to` are read: as documented (overlap with the run) or as reported
-    from the field (the trigger time alone). Where there is no real connection to drop,
+    `window` is how `from` and `to` are read: as documented (overlap with the run), as reported
+    from the field (the trigger time alone), or by start and finish alone, so that what has not
+    started is in no window. Where there is no real connection to drop,
     `connection_lost` makes the exception that is raised in its place.
     """
 
@@ -66,6 +67,8 @@ class Simulator:
             late_by=int(late.number("seconds") * 1000) if late else 0,
             late_share=late.share if late else 0.0,
             lost=self._lost(path, world),
+            hidden=world.hidden(),
+            unseen=world.unseen(),
             unknown_share=unknown.share if unknown else 0.0,
             unknown_status=unknown.text("status") if unknown else "",
             unknown_state=unknown.text("execution_status") if unknown else "",

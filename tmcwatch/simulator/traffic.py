@@ -4,12 +4,13 @@ import math
 import random
 from bisect import bisect
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import accumulate, count
 
 from tmcwatch.simulator.execution import PlanRun, TaskRun
 from tmcwatch.simulator.making import PlanWish, TaskWish, make_plan_run, make_task_run
-from tmcwatch.simulator.scenario import Durations, Endings, Scenario
+from tmcwatch.simulator.scenario import Burst, Durations, Endings, Scenario
 from tmcwatch.simulator.tenant import Plan, Task, Tenant
 
 DAY = 86_400_000.0
@@ -60,10 +61,12 @@ class Traffic:
         self._numbers = count(base)
         self._step_numbers = count(base + (1 << 29))
         self._plan_numbers = count(base)
+        opened = start + _milliseconds(scenario.history)
+        self._bursts = [_Stretch.of(burst, opened) for burst in scenario.bursts]
         self._task_dice = random.Random(f"{scenario.seed}/tasks")
         self._plan_dice = random.Random(f"{scenario.seed}/plans")
-        self._next_task = start + self._gap(self._task_dice, self._task_gap)
-        self._next_plan = start + self._gap(self._plan_dice, self._plan_gap)
+        self._next_task = self._later(start, self._gap(self._task_dice, self._task_gap))
+        self._next_plan = self._later(start, self._gap(self._plan_dice, self._plan_gap))
 
     def task_runs(self, until: int) -> Iterator[TaskRun]:
         dice = self._task_dice
@@ -72,13 +75,13 @@ class Traffic:
             kind = TYPES[int(dice.random() * len(TYPES))]
             wish = self._wish(dice, task, int(self._next_task), execution_type=kind)
             yield make_task_run(wish, next(self._numbers))
-            self._next_task += self._gap(dice, self._task_gap)
+            self._next_task = self._later(self._next_task, self._gap(dice, self._task_gap))
 
     def plan_runs(self, until: int) -> Iterator[PlanRun]:
         dice = self._plan_dice
         while self._next_plan <= until:
             yield self._plan_run(dice, dice.choice(self._plans), int(self._next_plan))
-            self._next_plan += self._gap(dice, self._plan_gap)
+            self._next_plan = self._later(self._next_plan, self._gap(dice, self._plan_gap))
 
     def _plan_run(self, dice: random.Random, plan: Plan, at: int) -> PlanRun:
         def wish_of(task: Task, moment: int, _position: int) -> TaskWish:
@@ -118,9 +121,36 @@ class Traffic:
             return 0
         return int(dice.random() * _milliseconds(scenario.late_by))
 
+    def _later(self, moment: float, gap: float) -> float:
+        """Answer with the end of a gap of usual traffic, which a burst goes through faster."""
+        for burst in self._bursts:
+            if moment >= burst.ends or moment + gap <= burst.begins:
+                continue
+            usual = max(burst.begins - moment, 0.0)
+            moment, gap = moment + usual, gap - usual
+            if gap <= (burst.ends - moment) * burst.times:
+                return moment + gap / burst.times
+            gap -= (burst.ends - moment) * burst.times
+            moment = burst.ends
+        return moment + gap
+
     @staticmethod
     def _gap(dice: random.Random, mean: float) -> float:
         return mean if math.isinf(mean) else dice.expovariate(1 / mean)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stretch:
+    """A burst on the clock of the traffic."""
+
+    begins: float
+    ends: float
+    times: float
+
+    @classmethod
+    def of(cls, burst: Burst, opened: float) -> "_Stretch":
+        begins = opened + _milliseconds(burst.after)
+        return cls(begins=begins, ends=begins + _milliseconds(burst.lasts), times=burst.times)
 
 
 class _Endings:

@@ -5,12 +5,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, true, update
 from sqlalchemy.dialects.sqlite import insert
 
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity, Status
 from tmcwatch.domain.execution import AccountName, Kind, SubjectId
 from tmcwatch.domain.grouping import Group, Member
+from tmcwatch.domain.rule import LASTING
 from tmcwatch.store.moments import loaded, stored
 from tmcwatch.store.schema import alerts, groups, members
 
@@ -28,11 +29,21 @@ _ONGOING = (
 _NEW = insert(alerts)
 _SAVED = _NEW.on_conflict_do_update(
     index_elements=["id"],
-    set_={column.name: _NEW.excluded[column.name] for column in alerts.c if column.name != "id"},
+    set_={
+        column.name: _NEW.excluded[column.name]
+        for column in alerts.c
+        if column.name not in {"id", "held"}
+    },
 )
+_ALERT = select(alerts).where(alerts.c.id == bindparam("asked_id"))
+_HELD = select(alerts).where(alerts.c.held == true()).order_by(alerts.c.starts_at, alerts.c.id)
 _STALE = (
     select(alerts)
-    .where(alerts.c.ends_at.is_(None), alerts.c.changed_at < bindparam("before"))
+    .where(
+        alerts.c.ends_at.is_(None),
+        alerts.c.changed_at < bindparam("before"),
+        alerts.c.rule.not_in(sorted(LASTING)),
+    )
     .limit(bindparam("most"))
 )
 _DUE = (
@@ -52,6 +63,11 @@ def ongoing_alerts(
     return tuple(_alert(values) for values in connection.execute(_ONGOING, asked))
 
 
+def load_alert(connection: Connection, id_: AlertId) -> Alert | None:
+    values = connection.execute(_ALERT, {"asked_id": id_}).one_or_none()
+    return None if values is None else _alert(values)
+
+
 def open_alerts(connection: Connection) -> tuple[Alert, ...]:
     """Answer with every open alert, oldest first."""
     query = select(alerts).where(alerts.c.ends_at.is_(None))
@@ -60,7 +76,7 @@ def open_alerts(connection: Connection) -> tuple[Alert, ...]:
 
 
 def stale_alerts(connection: Connection, before: datetime, *, most: int) -> tuple[Alert, ...]:
-    """Answer with open alerts that nothing has changed since `before`."""
+    """Answer with open alerts that nothing has changed since `before`, lasting states apart."""
     found = connection.execute(_STALE, {"before": stored(before), "most": most})
     return tuple(_alert(values) for values in found)
 
@@ -72,10 +88,25 @@ def newest_alerts(connection: Connection, most: int) -> tuple[Alert, ...]:
 
 
 def save_alerts(connection: Connection, changed: Iterable[Alert]) -> None:
-    """Write alerts that are new or changed."""
+    """Write alerts that are new or changed; whether they are held back stays as it is."""
     rows = [_values(alert) for alert in changed]
     if rows:
         connection.execute(_SAVED, rows)
+
+
+def held_alerts(connection: Connection) -> tuple[Alert, ...]:
+    """Answer with the alerts that are held back, oldest first."""
+    return tuple(_alert(values) for values in connection.execute(_HELD))
+
+
+def hold(connection: Connection, id_: AlertId) -> None:
+    """Hold an alert back from being told."""
+    connection.execute(update(alerts).where(alerts.c.id == id_).values(held=True))
+
+
+def release(connection: Connection, ids: Iterable[AlertId]) -> None:
+    """Hold these alerts back no longer."""
+    connection.execute(update(alerts).where(alerts.c.id.in_(list(ids))).values(held=False))
 
 
 def load_group(connection: Connection, key: str) -> Group | None:

@@ -1,19 +1,24 @@
 """How far each list was read: watermark, head, and the history still to be read."""
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from tmcwatch.domain.execution import AccountName, Kind
-from tmcwatch.domain.observation import Looked, Position
-from tmcwatch.domain.window import Window
-from tmcwatch.store.moments import loaded, stored
-from tmcwatch.store.schema import capture
+from tmcwatch.domain.observation import Check, Learned, Looked, Pass, Position
+from tmcwatch.domain.window import Limits, Reading, Window
+from tmcwatch.store.moments import loaded, span, span_stored, stored
+from tmcwatch.store.schema import capture, gaps
 
 # Built once: they are asked at every look or round.
 _POSITION = select(capture).where(
     capture.c.account == bindparam("asked_account"), capture.c.kind == bindparam("asked_kind")
+)
+_AWAY = select(capture.c.account, capture.c.kind, capture.c.away_from, capture.c.away_to).where(
+    capture.c.away_to.is_not(None)
 )
 _HISTORIES = select(capture.c.account, capture.c.history_from)
 
@@ -33,6 +38,13 @@ def position(connection: Connection, account: AccountName, kind: Kind) -> Positi
         watched_from=loaded(values.watched_from),
         watermark=loaded(values.watermark),
         history=history,
+        away=away_of(values),
+        settle=span(values.settle),
+        reading=None if values.reading is None else Reading(values.reading),
+        limits=Limits(widest=span(values.widest), deepest=values.deepest),
+        checked_to=loaded(values.checked_to),
+        audited_at=loaded(values.audited_at),
+        audited_day_at=loaded(values.audited_day_at),
     )
 
 
@@ -41,12 +53,14 @@ def advance_capture(connection: Connection, looked: Looked) -> None:
     this = (capture.c.account == looked.account) & (capture.c.kind == looked.kind.value)
     if looked.watched_from is not None:
         _begin(connection, looked, looked.watched_from)
-    if looked.head:
-        connection.execute(update(capture).where(this).values(head_at=stored(looked.at)))
+    changes = _head(looked) | _learned(looked.learned)
+    changes |= _checked(looked.check, looked.at + looked.skew)
+    if changes:
+        connection.execute(update(capture).where(this).values(**changes))
     if looked.watermark is not None:
-        behind = capture.c.watermark < stored(looked.watermark)
-        moved = update(capture).where(this, behind)
-        connection.execute(moved.values(watermark=stored(looked.watermark)))
+        _move_watermark(connection, this, stored(looked.watermark))
+    if looked.gap is not None:
+        _keep_gap(connection, looked, looked.gap)
     if looked.history_read:
         rest = looked.history
         connection.execute(
@@ -57,6 +71,37 @@ def advance_capture(connection: Connection, looked: Looked) -> None:
                 history_to=stored(rest.end) if rest else None,
             )
         )
+
+
+def lists_catching_up(connection: Connection) -> Mapping[tuple[AccountName, Kind], Window]:
+    """Answer with the lists that catch up with an outage, and from when to when it lasted."""
+    found = connection.execute(_AWAY).all()
+    return {
+        (AccountName(values.account), Kind(values.kind)): Window(
+            start=loaded(values.away_from), end=loaded(values.away_to)
+        )
+        for values in found
+    }
+
+
+def widen_settle(
+    connection: Connection, account: AccountName, kind: Kind, settle: timedelta
+) -> None:
+    """Write a longer settle lag, as a late find asks for; a shorter one changes nothing."""
+    this = (capture.c.account == account) & (capture.c.kind == kind.value)
+    shorter = capture.c.settle.is_(None) | (capture.c.settle < span_stored(settle))
+    wider = update(capture).where(this, shorter).values(settle=span_stored(settle))
+    connection.execute(wider)
+
+
+def is_known_gap(
+    connection: Connection, account: AccountName, kind: Kind, start: datetime
+) -> bool:
+    """Tell whether the gap that begins at `start` was found before."""
+    found = select(gaps.c.found_at).where(
+        gaps.c.account == account, gaps.c.kind == kind.value, gaps.c.start == stored(start)
+    )
+    return connection.execute(found).first() is not None
 
 
 def accounts_with_history_read(connection: Connection) -> frozenset[AccountName]:
@@ -72,6 +117,78 @@ def watched_since(connection: Connection, account: AccountName, kind: Kind) -> d
         capture.c.account == account, capture.c.kind == kind.value
     )
     return loaded(connection.execute(query).scalar())
+
+
+def _head(looked: Looked) -> dict[str, int]:
+    changes: dict[str, int] = {}
+    if looked.head:
+        changes = {"head_at": stored(looked.at), "skew": span_stored(looked.skew)}
+    # Also with the first part of a look that is cut: its rows belong to the outage.
+    if looked.away is not None:
+        changes["away_from"] = stored(looked.away.start)
+        changes["away_to"] = stored(looked.away.end)
+    return changes
+
+
+def _learned(learned: Learned | None) -> dict[str, int | str | None]:
+    if learned is None:
+        return {}
+    changes: dict[str, int | str | None] = {}
+    if learned.settle is not None:
+        changes["settle"] = span_stored(learned.settle)
+    if learned.reading is not None:
+        changes["reading"] = learned.reading.value
+    if learned.limits is not None:
+        widest = learned.limits.widest
+        changes["widest"] = None if widest is None else span_stored(widest)
+        changes["deepest"] = learned.limits.deepest
+    return changes
+
+
+def _checked(check: Check | None, at: datetime) -> dict[str, int]:
+    match check:
+        case Check(kind=Pass.SECOND, done=True):
+            return {"checked_to": stored(check.window.end)}
+        case Check(kind=Pass.SAMPLE, done=True):
+            return {"audited_at": stored(at)}
+        case Check(kind=Pass.DAY, done=True):
+            return {"audited_day_at": stored(at)}
+        case _:
+            return {}
+
+
+def _move_watermark(connection: Connection, this: ColumnElement[bool], to: int) -> None:
+    """Move the watermark forward; past an outage's end, that is caught up with."""
+    caught_up = capture.c.away_to <= to
+    moved = update(capture).where(this, capture.c.watermark < to)
+    connection.execute(
+        moved.values(
+            watermark=to,
+            away_from=case((caught_up, None), else_=capture.c.away_from),
+            away_to=case((caught_up, None), else_=capture.c.away_to),
+        )
+    )
+
+
+def _keep_gap(connection: Connection, looked: Looked, gap: Window) -> None:
+    connection.execute(
+        insert(gaps)
+        .values(
+            account=looked.account,
+            kind=looked.kind.value,
+            start=stored(gap.start),
+            end=stored(gap.end),
+            found_at=stored(looked.at),
+        )
+        .on_conflict_do_nothing()
+    )
+
+
+def away_of(values: Any) -> Window | None:  # noqa: ANN401 - a row
+    """Answer with the outage that a row says is being caught up with."""
+    if values.away_from is None:
+        return None
+    return Window(start=loaded(values.away_from), end=loaded(values.away_to))
 
 
 def _begin(connection: Connection, looked: Looked, watched_from: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Times as the store keeps them: whole microseconds since 1970."""
+"""Times as the store keeps them: whole microseconds, moments since 1970."""
 
 from datetime import UTC, datetime, timedelta
 from typing import overload
@@ -21,3 +21,12 @@ def loaded(microseconds: int) -> datetime: ...
 def loaded(microseconds: None) -> None: ...
 def loaded(microseconds: int | None) -> datetime | None:
     return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)
+
+
+def span_stored(length: timedelta) -> int:
+    return length // _MICROSECOND
+
+
+def span(microseconds: int | None) -> timedelta | None:
+    """Answer with the length of time that the store keeps as so many microseconds."""
+    return None if microseconds is None else timedelta(microseconds=microseconds)

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, delete, select
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.schema import Column, Table
 
-from tmcwatch.store import outbox
+from tmcwatch.store import outbox, promotions
 from tmcwatch.store.moments import stored
 from tmcwatch.store.schema import alerts, executions, members, transitions
 
@@ -45,6 +45,7 @@ def forget(connection: Connection, before: datetime, *, told: int) -> int:
             & alerts.c.id.not_in(select(members.c.alert)),
         )
         + outbox.forget(connection, before, MOST_AT_ONCE)
+        + promotions.forget(connection, before, MOST_AT_ONCE)
     )
 
 

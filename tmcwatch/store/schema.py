@@ -11,6 +11,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     true,
 )
 
@@ -35,6 +36,68 @@ capture = Table(
     Column("head_at", BigInteger, nullable=False),  # our time of the last look that succeeded
     Column("history_from", BigInteger),  # history is still to be read from here
     Column("history_to", BigInteger),  # up to here; both null once it is read
+    Column("away_from", BigInteger),  # an outage is being caught up with: it began here
+    Column("away_to", BigInteger),  # and ended here; both null once the watermark is past it
+    Column("skew", BigInteger, nullable=False, server_default="0"),  # TMC's clock less ours
+    Column("settle", BigInteger),  # the learned settle lag
+    Column("reading", String),  # how TMC reads a window, null until it showed
+    Column("widest", BigInteger),  # the widest window TMC took, null until it refused one
+    Column("deepest", BigInteger),  # the highest offset TMC takes, null until it showed
+    Column("checked_to", BigInteger),  # up to here everything is certified a second time
+    Column("audited_at", BigInteger),  # TMC's time of the last audit of a random window
+    Column("audited_day_at", BigInteger),  # and of the last audit of a whole day
+)
+
+gaps = Table(
+    "gaps",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("start", BigInteger, primary_key=True),
+    Column("end", BigInteger, nullable=False),  # what ran in between nobody can read any more
+    Column("found_at", BigInteger, nullable=False),
+)
+
+conditions = Table(
+    "conditions",
+    metadata,
+    Column("sequence", _Sequence, primary_key=True, autoincrement=True),
+    Column("rule", String, nullable=False),
+    Column("account", String, nullable=False),
+    Column("kind", String, nullable=False),  # of a list; empty for the account as a whole
+    Column("subject", String, nullable=False),  # such as a workspace's id; empty for the list
+    Column("name", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("until", BigInteger),  # null while it lasts
+    Column("told", Boolean, nullable=False),  # whether alerting took note of its last change
+    sqlite_autoincrement=True,
+)
+Index(
+    "ix_conditions_untold",
+    conditions.c.sequence,
+    sqlite_where=conditions.c.told == false(),
+    postgresql_where=conditions.c.told == false(),
+)
+
+workspaces = Table(
+    "workspaces",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("environment", Text, nullable=False),
+    Column("visible", Boolean, nullable=False),  # whether the account sees it at present
+)
+
+promotions = Table(
+    "promotions",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("execution", String, primary_key=True),
+    Column("source", String, nullable=False),  # config, request or audit_log
+    Column("asked_at", BigInteger, nullable=False),  # when we were asked to follow it
+    Column("read_at", BigInteger),  # when TMC first knew it, null until then
 )
 
 subjects = Table(
@@ -49,6 +112,7 @@ subjects = Table(
     Column("environment_id", String),
     Column("environment", Text, nullable=False),
     Column("listed", Boolean, nullable=False),  # still in TMC's list of names
+    Column("outside", Boolean, nullable=False, server_default=false()),  # of what is watched
     Column("last_success_at", BigInteger),
     Column("last_completion_at", BigInteger),
     Column("last_phase", String),
@@ -167,6 +231,15 @@ alerts = Table(
     Column("count", Integer, nullable=False),
     Column("opened_at", BigInteger, nullable=False),
     Column("changed_at", BigInteger, nullable=False),
+    # Found while an outage is caught up with: not told until that is done.
+    Column("held", Boolean, nullable=False, server_default=false()),
+)
+Index(
+    "ix_alerts_held",
+    alerts.c.account,
+    alerts.c.kind,
+    sqlite_where=alerts.c.held == true(),
+    postgresql_where=alerts.c.held == true(),
 )
 Index(
     "ix_alerts_open",

@@ -3,10 +3,10 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, case, func, select
+from sqlalchemy import Connection, Row, Select, case, false, func, select
 
 from tmcwatch.domain.delivery import State
 from tmcwatch.domain.execution import AccountName, Kind, Phase, Subject, SubjectId
@@ -17,7 +17,9 @@ from tmcwatch.domain.snapshot import (
     Snapshot,
     SubjectState,
 )
-from tmcwatch.store.moments import loaded
+from tmcwatch.domain.window import Reading
+from tmcwatch.store.capture import away_of
+from tmcwatch.store.moments import loaded, span
 from tmcwatch.store.schema import alerts, capture, counters, deliveries, executions, subjects
 
 _SUBJECT = (
@@ -38,6 +40,7 @@ _SUBJECT = (
     subjects.c.failed,
     subjects.c.other,
 )
+_WATCHED = select(*_SUBJECT).where(subjects.c.listed, subjects.c.outside == false())
 _COUNTER = (
     counters.c.metric,
     counters.c.account,
@@ -52,7 +55,9 @@ _OWED = (State.PENDING.value, State.SENDING.value)
 
 
 def read_snapshot(connection: Connection, now: datetime) -> Snapshot:
-    """Read the whole state. Subjects that TMC no longer lists are left out, their counters stay.
+    """Read the whole state.
+
+    Subjects that TMC no longer lists, or that are not watched, are left out; their counters stay.
 
     Call it inside one read transaction, so that the parts agree with each other.
     """
@@ -89,6 +94,11 @@ def _lists(connection: Connection) -> tuple[ListState, ...]:
             history_to=loaded(row.history_to),
             open=found[row.account, row.kind].count,
             oldest_open=found[row.account, row.kind].oldest,
+            away=away_of(row),
+            settle=span(row.settle),
+            reading=None if row.reading is None else Reading(row.reading),
+            checked_to=loaded(row.checked_to),
+            skew=timedelta(microseconds=row.skew),
         )
         for row in _rows(connection, statement)
     )
@@ -117,8 +127,7 @@ def _open_executions(connection: Connection) -> Mapping[tuple[str, str], _Open]:
 
 def _subjects(connection: Connection) -> tuple[SubjectState, ...]:
     """Read tasks and plans, a portion at a time: of a large tenant there are tens of thousands."""
-    statement = select(*_SUBJECT).where(subjects.c.listed)
-    found = connection.execute(statement.execution_options(yield_per=_AT_ONCE))
+    found = connection.execute(_WATCHED.execution_options(yield_per=_AT_ONCE))
     shared: dict[Any, Any] = {}
     return tuple(_subject_state(row, shared) for row in found)
 

@@ -1,12 +1,12 @@
 """Tasks and plans in the store: their names, their last runs and their counters."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, false, func, select, true, update
 from sqlalchemy.dialects.sqlite import insert
 
 from tmcwatch.domain.execution import UNKNOWN, AccountName, Kind, Phase, Subject, SubjectId
@@ -18,7 +18,22 @@ _IDS_AT_ONCE = 500  # databases bound the parameters of one statement
 _NAMES_AT_ONCE = 1_000
 
 # Built once: it is asked for every look, and for ends one by one.
-_OF_IDS = select(subjects).where(
+_OF_IDS = select(
+    subjects.c.id,
+    subjects.c.name,
+    subjects.c.workspace_id,
+    subjects.c.workspace,
+    subjects.c.environment_id,
+    subjects.c.environment,
+    subjects.c.last_success_at,
+    subjects.c.last_completion_at,
+    subjects.c.last_phase,
+    subjects.c.failing_since,
+    subjects.c.consecutive_failures,
+    subjects.c.succeeded,
+    subjects.c.failed,
+    subjects.c.other,
+).where(
     subjects.c.account == bindparam("asked_account"),
     subjects.c.kind == bindparam("asked_kind"),
     subjects.c.id.in_(bindparam("asked_ids", expanding=True)),
@@ -49,22 +64,31 @@ def unnamed(subject: SubjectId, kind: Kind, workspace: str | None = None) -> Sub
 
 
 def save_names(
-    connection: Connection, account: AccountName, named: Iterable[Subject], *, complete: bool
+    connection: Connection,
+    account: AccountName,
+    named: Iterable[Subject],
+    *,
+    complete: bool,
+    outside: Container[Subject] = (),
 ) -> None:
-    """Write names; a `complete` list also tells which tasks and plans TMC no longer has."""
+    """Write names; a `complete` list also tells which tasks and plans TMC no longer has.
+
+    Those `outside` of what is watched are known by their names alone.
+    """
     if complete:
         gone = update(subjects).where(subjects.c.account == account)
         connection.execute(gone.values(listed=False))
     statement = insert(subjects)
-    columns = ("name", "workspace_id", "workspace", "environment_id", "environment", "listed")
-    replaced = {name: statement.excluded[name] for name in columns}
+    columns = ("name", "workspace_id", "workspace", "environment_id", "environment")
+    replaced = {name: statement.excluded[name] for name in (*columns, "listed", "outside")}
     upsert = statement.on_conflict_do_update(
         index_elements=["account", "kind", "id"], set_=replaced
     )
     # In portions: the parameters of tens of thousands of rows take tens of megabytes.
     rest = iter(named)
-    while portion := [_names(account, subject) for subject in islice(rest, _NAMES_AT_ONCE)]:
-        connection.execute(upsert, portion)
+    while portion := tuple(islice(rest, _NAMES_AT_ONCE)):
+        rows = [_names(account, one) | {"outside": one in outside} for one in portion]
+        connection.execute(upsert, rows)
 
 
 def load_subjects(
@@ -87,7 +111,7 @@ def load_subjects(
 
 def _subject(kind: Kind, values: Sequence[Any]) -> tuple[Subject, Standing]:
     # By position: looking up names takes too long for every end of a run.
-    id_, name, workspace_id, workspace, environment_id, environment, _, *stand = values[2:]
+    id_, name, workspace_id, workspace, environment_id, environment, *stand = values
     success, completion, phase, failing_since, failures, succeeded, failed, other = stand
     subject = Subject(
         kind=kind,
@@ -146,14 +170,52 @@ def unknown_subjects(
     return wanted - named
 
 
+def places(
+    connection: Connection, account: AccountName, kind: Kind
+) -> dict[str, tuple[SubjectId, ...]]:
+    """Answer with the workspaces of an account by their ids, and the tasks or plans of each."""
+    query = (
+        select(subjects.c.workspace_id, subjects.c.id)
+        .where(
+            subjects.c.account == account,
+            subjects.c.kind == kind.value,
+            subjects.c.workspace_id.is_not(None),
+        )
+        .order_by(subjects.c.workspace_id, subjects.c.id)
+    )
+    found: dict[str, tuple[SubjectId, ...]] = {}
+    for workspace, subject in connection.execute(query):
+        found[workspace] = (*found.get(workspace, ()), SubjectId(subject))
+    return found
+
+
+def outside_subjects(
+    connection: Connection, account: AccountName, kind: Kind, ids: Iterable[SubjectId]
+) -> frozenset[SubjectId]:
+    """Answer with which of `ids` are outside of what is watched."""
+    wanted = list(ids)
+    found: set[SubjectId] = set()
+    for begin in range(0, len(wanted), 500):
+        query = select(subjects.c.id).where(
+            subjects.c.account == account,
+            subjects.c.kind == kind.value,
+            subjects.c.outside == true(),
+            subjects.c.id.in_(wanted[begin : begin + 500]),
+        )
+        found.update(SubjectId(id_) for (id_,) in connection.execute(query))
+    return frozenset(found)
+
+
 def failing(connection: Connection, account: AccountName) -> Failing:
     """Answer with how many tasks and plans of an account there are, and how many are failing."""
-    here = subjects.c.account == account
+    here = (subjects.c.account == account) & (subjects.c.outside == false())
     query = select(subjects.c.kind, func.count()).where(here).group_by(subjects.c.kind)
     counts: dict[str, int] = {row[0]: row[1] for row in connection.execute(query)}
     count, oldest = connection.execute(
         select(func.count(), func.min(subjects.c.failing_since)).where(
-            here, subjects.c.consecutive_failures > 0
+            here,
+            subjects.c.consecutive_failures > 0,
+            subjects.c.kind != Kind.PROMOTION.value,
         )
     ).one()
     return Failing(

@@ -119,12 +119,6 @@ PROCESS = (
         "How far TMC's clock is ahead of ours.",
     ),
     _family(
-        "settle_lag_seconds",
-        _GAUGE,
-        "account kind",
-        "How long after its trigger an execution may still appear in TMC's list.",
-    ),
-    _family(
         "detection_delay_seconds",
         _HISTOGRAM,
         "",
@@ -144,6 +138,12 @@ PROCESS = (
         _COUNTER,
         "receiver reason",
         "Attempts to send a message that failed; most are repeated later.",
+    ),
+    _family(
+        "audit_entries_unread_total",
+        _COUNTER,
+        "account",
+        "Promotion runs in TMC's audit log whose execution could not be read out of their entry.",
     ),
     _family("restarts_total", _COUNTER, "loop", "Restarts of a part that crashed."),
     _family(
@@ -189,6 +189,12 @@ PER_SUBJECT = (
     ),
     _family("task_info", _INFO, f"{_SUBJECT} name", "The name of a task, to join by its id."),
     _family("plan_info", _INFO, f"{_SUBJECT} name", "The name of a plan, to join by its id."),
+    _family(
+        "promotion_info",
+        _INFO,
+        f"{_SUBJECT} name",
+        "The name of a promotion, to join by its id.",
+    ),
 )
 
 # Of each workspace, as stored with the transitions they count; never left out.
@@ -247,7 +253,19 @@ WATCHING = (
         "backfill_remaining_seconds",
         _GAUGE,
         "account kind",
-        "The stretch of history that is still to be read.",
+        "The stretches of history and of an outage that are still to be read.",
+    ),
+    _family(
+        "settle_lag_seconds",
+        _GAUGE,
+        "account kind",
+        "How long after its trigger an execution may still appear in TMC's list, as learned.",
+    ),
+    _family(
+        "second_pass_timestamp_seconds",
+        _GAUGE,
+        "account kind",
+        "Up to when everything that ran was proven a second time, an hour later.",
     ),
     _family(
         "executions_open", _GAUGE, "account kind phase", "Executions that have not ended yet."
@@ -269,6 +287,18 @@ WATCHING = (
         _COUNTER,
         "account kind",
         "Rows that could not be understood, kept for a person to look at.",
+    ),
+    _family(
+        "late_rows_total",
+        _COUNTER,
+        "account kind",
+        "Executions or ends that TMC showed too late for the first reading; found an hour later.",
+    ),
+    _family(
+        "audit_discrepancies_total",
+        _COUNTER,
+        "account kind",
+        "Executions or ends that an audit found missing; must stay 0.",
     ),
     _family("alerts_firing", _GAUGE, "rule severity", "Alerts that are open."),
     _family(

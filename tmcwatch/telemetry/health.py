@@ -114,10 +114,12 @@ class Health:
 def _stale(now: datetime, one: ListState | None, young_enough: timedelta) -> str | None:
     if one is None:
         return "never read"
-    for name, moment in (("head", one.head_at), ("watermark", one.watermark)):
-        age = now - moment
-        if age > young_enough:
-            old, limit = age.total_seconds(), young_enough.total_seconds()
+    learned = one.settle or timedelta()
+    # The watermark is on TMC's clock, which may be off by minutes.
+    on_tmc = now + one.skew
+    for name, age in (("head", now - one.head_at), ("watermark", on_tmc - one.watermark)):
+        if age > young_enough + learned:
+            old, limit = age.total_seconds(), (young_enough + learned).total_seconds()
             return f"{name} is {old:.0f} s old, the limit is {limit:.0f} s"
     return None
 

@@ -119,14 +119,14 @@ class Metrics:
     def bisected(self, account: str, kind: str) -> None:
         self._counters["window_bisections_total"].labels(account, kind).inc()
 
+    def audit_unread(self, account: str, number: int) -> None:
+        self._counters["audit_entries_unread_total"].labels(account).inc(number)
+
     def look(self, account: str, *, ok: bool) -> None:
         self._gauges["up"].labels(account).set(ok)
 
     def skew(self, account: str, seconds: float) -> None:
         self._gauges["clock_skew_seconds"].labels(account).set(seconds)
-
-    def settle_lag(self, account: str, kind: str, seconds: float) -> None:
-        self._gauges["settle_lag_seconds"].labels(account, kind).set(seconds)
 
     def detected(self, seconds: float) -> None:
         self._histograms["detection_delay_seconds"].observe(seconds)

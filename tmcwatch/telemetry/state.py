@@ -17,7 +17,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.metrics_core import Metric
 
-from tmcwatch.domain.execution import ENDS, OPEN, Kind
+from tmcwatch.domain.execution import OPEN, Kind, ends_of
 from tmcwatch.domain.snapshot import ListState, Snapshot, SubjectState
 from tmcwatch.telemetry.families import Family, named
 
@@ -30,7 +30,8 @@ SUM = "sum"
 
 _WITHOUT_LABEL = ("backfilled_executions_total", "rows_processed_total", "rows_rejected_total")
 _HISTOGRAMS = ("execution_duration_seconds", "execution_start_delay_seconds")
-_RESULTS = sorted(phase.value for phase in ENDS)
+_OF_LISTS = ("quarantined_rows_total", "late_rows_total", "audit_discrepancies_total")
+_RESULTS = {kind.value: sorted(phase.value for phase in ends_of(kind)) for kind in Kind}
 _OPEN_PHASES = sorted(OPEN)
 
 
@@ -86,14 +87,21 @@ def _of_lists(lists: Sequence[ListState], stored: _Stored) -> Iterator[Metric]:
     watermark = _gauge("watermark_timestamp_seconds")
     head = _gauge("head_timestamp_seconds")
     remaining = _gauge("backfill_remaining_seconds")
-    quarantined = _counter("quarantined_rows_total")
+    settle = _gauge("settle_lag_seconds")
+    checked = _gauge("second_pass_timestamp_seconds")
+    stored_counters = {name: _counter(name) for name in _OF_LISTS}
     for one in lists:
         labels = (one.account, one.kind.value)
         watermark.add_metric(labels, one.watermark.timestamp())
         head.add_metric(labels, one.head_at.timestamp())
-        remaining.add_metric(labels, _history_left(one).total_seconds())
-        quarantined.add_metric(labels, _total(stored, "quarantined_rows_total", labels))
-    yield from (watermark, head, remaining, quarantined)
+        remaining.add_metric(labels, _left_to_read(one).total_seconds())
+        if one.settle is not None:
+            settle.add_metric(labels, one.settle.total_seconds())
+        if one.checked_to is not None:
+            checked.add_metric(labels, one.checked_to.timestamp())
+        for name, counter in stored_counters.items():
+            counter.add_metric(labels, _total(stored, name, labels))
+    yield from (watermark, head, remaining, settle, checked, *stored_counters.values())
     yield from _of_open_executions(lists)
     unrecognised = _counter("unrecognised_statuses_total")
     for (account, _, _, kind), by_status in stored["unrecognised_statuses_total"].items():
@@ -102,10 +110,14 @@ def _of_lists(lists: Sequence[ListState], stored: _Stored) -> Iterator[Metric]:
     yield unrecognised
 
 
-def _history_left(one: ListState) -> timedelta:
-    if one.history_from is None or one.history_to is None:
-        return timedelta()
-    return one.history_to - one.history_from
+def _left_to_read(one: ListState) -> timedelta:
+    """Answer with how much of an outage and of the history is still to be read."""
+    left = timedelta()
+    if one.history_from is not None and one.history_to is not None:
+        left += one.history_to - one.history_from
+    if one.away is not None:
+        left += max(one.away.end - one.watermark, timedelta())
+    return left
 
 
 def _of_open_executions(lists: Sequence[ListState]) -> Iterator[Metric]:
@@ -139,7 +151,9 @@ def _of_workspaces(subjects: Sequence[SubjectState], stored: _Stored) -> Iterato
     misfires = _counter("misfires_total")
     workspaces = _workspaces(subjects, stored)
     for workspace in workspaces:
-        results = dict.fromkeys(_RESULTS, 0.0) | stored["executions_total"][workspace]
+        results = (
+            dict.fromkeys(_RESULTS[workspace[-1]], 0.0) | stored["executions_total"][workspace]
+        )
         for result, value in results.items():
             executions.add_metric((*workspace, result), value)
         for reason, value in stored["misfires_total"][workspace].items():

@@ -1,29 +1,36 @@
 """Absorbing a look: its rows, transitions, counters and watermark in one transaction."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
 
 from tmcwatch.domain.execution import (
-    ENDS,
     BadRow,
     Execution,
     ExecutionId,
+    Kind,
+    Subject,
     Transition,
+    ends_of,
 )
 from tmcwatch.domain.lifecycle import advance
 from tmcwatch.domain.observation import Looked, NamesRead
+from tmcwatch.domain.scope import EVERYTHING, Scope
 from tmcwatch.store.capture import advance_capture, watched_since
 from tmcwatch.store.counters import Counted, add_to_counters
 from tmcwatch.store.engine import Connection
 from tmcwatch.store.executions import load_executions, save_executions
+from tmcwatch.store.promotions import mark_as_read
 from tmcwatch.store.quarantine import quarantine_rows
-from tmcwatch.store.subjects import save_names
+from tmcwatch.store.subjects import outside_subjects, save_names
 from tmcwatch.store.transitions import append_transitions, names_cursor, save_cursor
+from tmcwatch.tracking.auditing import repair
 from tmcwatch.tracking.counting import count
+from tmcwatch.tracking.notices import gap_found, outage_found
+from tmcwatch.tracking.places import note_workspaces
 
 log = structlog.get_logger()
 
@@ -37,20 +44,31 @@ class Absorbed:
 
     transitions: tuple[Transition, ...]
     quarantined: int
+    missed: int = 0
+    """Where this look checked what was certified before: how much had been missed."""
 
 
-def absorb(connection: Connection, looked: Looked) -> Absorbed:
-    """Write what a look found: rows, transitions, counters and watermark together."""
+def absorb(connection: Connection, looked: Looked, *, is_scoped: bool = False) -> Absorbed:
+    """Write what a look found: rows, transitions, counters and watermark together.
+
+    Where only a part of the account is watched, `is_scoped`, rows of the rest are let go.
+    """
     account, kind = looked.account, looked.kind
+    if is_scoped:
+        looked = _within_scope(connection, looked)
     known = load_executions(connection, account, kind, (row.id for row in looked.rows))
     believed = dict(known)
     found, poisoned = _advance_all(looked, believed)
-    watched_from = looked.watched_from or watched_since(connection, account, kind)
+    watched_from = (
+        looked.history_before or looked.watched_from or watched_since(connection, account, kind)
+    )
     transitions = tuple(
         sorted((_history(step, watched_from) for step in found), key=lambda step: step.at)
     )
     changed = [one for id_, one in believed.items() if known.get(id_) is not one]
     save_executions(connection, changed)
+    if kind is Kind.PROMOTION:
+        mark_as_read(connection, account, believed, looked.at)
     append_transitions(connection, transitions)
     count(connection, looked, transitions, believed)
     bad = looked.bad + poisoned
@@ -58,8 +76,19 @@ def absorb(connection: Connection, looked: Looked) -> Absorbed:
     if bad or looked.watched_from is not None:  # the counter exists at 0 from the first look
         quarantined = Counted(metric="quarantined_rows_total", account=account, kind=kind)
         add_to_counters(connection, Counter({quarantined: len(bad)}))
+    if looked.away is not None:
+        outage_found(connection, account, kind, looked.away)
+    if looked.gap is not None:
+        gap_found(connection, account, kind, looked.gap, at=looked.at)
     advance_capture(connection, looked)
-    return Absorbed(transitions=transitions, quarantined=len(bad))
+    missed = repair(connection, looked, known, watched_from) if looked.check else 0
+    return Absorbed(transitions=transitions, quarantined=len(bad), missed=missed)
+
+
+def _within_scope(connection: Connection, looked: Looked) -> Looked:
+    subjects = {row.subject for row in looked.rows if row.subject is not None}
+    outside = outside_subjects(connection, looked.account, looked.kind, subjects)
+    return replace(looked, rows=tuple(row for row in looked.rows if row.subject not in outside))
 
 
 def portions(looked: Looked) -> Iterator[Looked]:
@@ -78,24 +107,31 @@ def portions(looked: Looked) -> Iterator[Looked]:
             watermark=None,
             head=False,
             history_read=False,
+            learned=None,
+            gap=None,
+            check=replace(looked.check, done=False) if looked.check else None,
         )
         rows = rows[ROWS_AT_ONCE:]
     yield replace(looked, rows=rows)
 
 
-def absorb_names(connection: Connection, names: NamesRead) -> None:
-    """Write names; a complete list is remembered as such."""
-    save_names(connection, names.account, names.subjects, complete=names.complete)
-    add_to_counters(connection, Counter(dict.fromkeys(_zeros(names), 0)))
+def absorb_names(connection: Connection, names: NamesRead, scope: Scope = EVERYTHING) -> None:
+    """Write names and workspaces; a complete list is remembered as such."""
+    outside = {one for one in names.subjects if not scope.includes(one)}
+    save_names(connection, names.account, names.subjects, complete=names.complete, outside=outside)
+    add_to_counters(connection, Counter(dict.fromkeys(_zeros(names, outside), 0)))
     if names.complete:
         save_cursor(connection, names_cursor(names.account), 1)
+    if names.workspaces is not None:
+        note_workspaces(connection, names.account, names.workspaces, scope, at=names.at)
 
 
-def _zeros(names: NamesRead) -> Iterator[Counted]:
+def _zeros(names: NamesRead, outside: Container[Subject]) -> Iterator[Counted]:
     """Give the counters that exist from the first look: a series born at 1 hides its increase."""
-    places = {(one.environment, one.workspace, one.kind) for one in names.subjects}
+    watched = (one for one in names.subjects if one not in outside)
+    places = {(one.environment, one.workspace, one.kind) for one in watched}
     for environment, workspace, kind in places:
-        for phase in ENDS:
+        for phase in ends_of(kind):
             yield Counted(
                 metric="executions_total",
                 account=names.account,
@@ -115,7 +151,11 @@ def _advance_all(
     for row in looked.rows:
         try:
             execution, steps = advance(
-                looked.account, believed.get(row.id), row, seen_at=looked.at
+                looked.account,
+                believed.get(row.id),
+                row,
+                seen_at=looked.at,
+                skew=looked.skew,
             )
         except Exception as error:
             log.exception("row_poisoned", account=looked.account, execution=row.id)
