@@ -9,6 +9,13 @@ from sqlalchemy.dialects.sqlite import insert
 from tmcwatch.domain.execution import AccountName, Kind
 from tmcwatch.store.schema import counters
 
+# Built once: it is asked for every look.
+_NEW = insert(counters)
+_ADDED = _NEW.on_conflict_do_update(
+    index_elements=["metric", "account", "environment", "workspace", "kind", "label"],
+    set_={"value": counters.c.value + _NEW.excluded.value},
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
@@ -36,13 +43,5 @@ def add_to_counters(connection: Connection, increments: Counter[Counted]) -> Non
         }
         for counted, value in increments.items()
     ]
-    if not rows:
-        return
-    statement = insert(counters)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["metric", "account", "environment", "workspace", "kind", "label"],
-            set_={"value": counters.c.value + statement.excluded.value},
-        ),
-        rows,
-    )
+    if rows:
+        connection.execute(_ADDED, rows)

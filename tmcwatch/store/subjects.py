@@ -1,16 +1,43 @@
 """Tasks and plans in the store: their names, their last runs and their counters."""
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
+from typing import Any
 
-from sqlalchemy import Connection, false, func, select, true, update
+from sqlalchemy import Connection, bindparam, false, func, select, true, update
 from sqlalchemy.dialects.sqlite import insert
 
 from tmcwatch.domain.execution import UNKNOWN, AccountName, Kind, Phase, Subject, SubjectId
 from tmcwatch.domain.standing import Standing
 from tmcwatch.store.moments import loaded, stored
 from tmcwatch.store.schema import subjects
+
+_IDS_AT_ONCE = 500  # databases bound the parameters of one statement
+_NAMES_AT_ONCE = 1_000
+
+# Built once: it is asked for every look, and for ends one by one.
+_OF_IDS = select(
+    subjects.c.id,
+    subjects.c.name,
+    subjects.c.workspace_id,
+    subjects.c.workspace,
+    subjects.c.environment_id,
+    subjects.c.environment,
+    subjects.c.last_success_at,
+    subjects.c.last_completion_at,
+    subjects.c.last_phase,
+    subjects.c.failing_since,
+    subjects.c.consecutive_failures,
+    subjects.c.succeeded,
+    subjects.c.failed,
+    subjects.c.other,
+).where(
+    subjects.c.account == bindparam("asked_account"),
+    subjects.c.kind == bindparam("asked_kind"),
+    subjects.c.id.in_(bindparam("asked_ids", expanding=True)),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,19 +75,20 @@ def save_names(
 
     Those `outside` of what is watched are known by their names alone.
     """
-    rows = [_names(account, one) | {"outside": one in outside} for one in named]
     if complete:
         gone = update(subjects).where(subjects.c.account == account)
         connection.execute(gone.values(listed=False))
-    if not rows:
-        return
     statement = insert(subjects)
     columns = ("name", "workspace_id", "workspace", "environment_id", "environment")
     replaced = {name: statement.excluded[name] for name in (*columns, "listed", "outside")}
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["account", "kind", "id"], set_=replaced),
-        rows,
+    upsert = statement.on_conflict_do_update(
+        index_elements=["account", "kind", "id"], set_=replaced
     )
+    # In portions: the parameters of tens of thousands of rows take tens of megabytes.
+    rest = iter(named)
+    while portion := tuple(islice(rest, _NAMES_AT_ONCE)):
+        rows = [_names(account, one) | {"outside": one in outside} for one in portion]
+        connection.execute(upsert, rows)
 
 
 def load_subjects(
@@ -69,34 +97,42 @@ def load_subjects(
     """Answer with the tasks or plans of `ids` that have a row."""
     wanted = sorted(set(ids))
     found: dict[SubjectId, tuple[Subject, Standing]] = {}
-    for begin in range(0, len(wanted), 500):
-        query = select(subjects).where(
-            subjects.c.account == account,
-            subjects.c.kind == kind.value,
-            subjects.c.id.in_(wanted[begin : begin + 500]),
-        )
-        for values in connection.execute(query):
-            subject = Subject(
-                kind=kind,
-                id=values.id,
-                name=values.name,
-                workspace_id=values.workspace_id,
-                workspace=values.workspace,
-                environment_id=values.environment_id,
-                environment=values.environment,
-            )
-            standing = Standing(
-                last_success_at=loaded(values.last_success_at),
-                last_completion_at=loaded(values.last_completion_at),
-                last_phase=None if values.last_phase is None else Phase(values.last_phase),
-                failing_since=loaded(values.failing_since),
-                consecutive_failures=values.consecutive_failures,
-                succeeded=values.succeeded,
-                failed=values.failed,
-                other=values.other,
-            )
+    for begin in range(0, len(wanted), _IDS_AT_ONCE):
+        asked = {
+            "asked_account": account,
+            "asked_kind": kind.value,
+            "asked_ids": wanted[begin : begin + _IDS_AT_ONCE],
+        }
+        for values in connection.execute(_OF_IDS, asked).all():
+            subject, standing = _subject(kind, values)
             found[subject.id] = (subject, standing)
     return found
+
+
+def _subject(kind: Kind, values: Sequence[Any]) -> tuple[Subject, Standing]:
+    # By position: looking up names takes too long for every end of a run.
+    id_, name, workspace_id, workspace, environment_id, environment, *stand = values
+    success, completion, phase, failing_since, failures, succeeded, failed, other = stand
+    subject = Subject(
+        kind=kind,
+        id=id_,
+        name=name,
+        workspace_id=workspace_id,
+        workspace=workspace,
+        environment_id=environment_id,
+        environment=environment,
+    )
+    standing = Standing(
+        last_success_at=loaded(success),
+        last_completion_at=loaded(completion),
+        last_phase=None if phase is None else Phase(phase),
+        failing_since=loaded(failing_since),
+        consecutive_failures=failures,
+        succeeded=succeeded,
+        failed=failed,
+        other=other,
+    )
+    return subject, standing
 
 
 def name_of(
