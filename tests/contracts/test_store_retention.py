@@ -9,13 +9,16 @@ from sqlalchemy import ColumnElement, select
 from tests.contracts.remembering import believed, rows_in, url_of
 from tests.domain.telling import NOON, alert, at, ended, row
 from tmcwatch.domain.alert import AlertId, EndReason
+from tmcwatch.domain.condition import Condition
 from tmcwatch.domain.delivery import Delivery, State, delivery_id
-from tmcwatch.domain.execution import ExecutionId, Phase
+from tmcwatch.domain.execution import AccountName, ExecutionId, Phase
 from tmcwatch.domain.message import Message
 from tmcwatch.store import outbox, retention, schema
 from tmcwatch.store.alerts import add_member, save_alerts
+from tmcwatch.store.conditions import begin_condition, take_note, untold_conditions
 from tmcwatch.store.engine import Store
 from tmcwatch.store.executions import save_executions
+from tmcwatch.store.moments import stored
 from tmcwatch.store.opening import open_store
 from tmcwatch.store.retention import forget
 from tmcwatch.store.transitions import append_transitions
@@ -51,6 +54,31 @@ def test_old_ends_go_and_open_or_young_executions_stay(store):
     store.write(lambda c: save_executions(c, [*kept, run("old", Phase.FAILED, seen=9)]))
     assert forgotten(store) == 1
     assert left(store, schema.executions.c.id) == {one.row.id for one in kept}
+
+
+def test_conditions_that_are_over_and_told_go_and_so_do_old_gaps(store):
+    def put(connection):
+        for rule, until, told in (
+            ("over", at(1), True),
+            ("lasting", None, True),
+            ("untold", at(1), False),
+            ("young", at(11), True),
+        ):
+            condition = Condition(
+                rule=rule, account=AccountName("prod"), text="", since=at(0), until=until
+            )
+            begin_condition(connection, condition)
+            if told:
+                found = untold_conditions(connection, most=9)
+                take_note(connection, [place for place, one in found if one.rule == rule])
+        for minute in (1, 11):
+            times = {"start": stored(at(0)) + minute, "end": stored(at(minute)), "found_at": 0}
+            connection.execute(schema.gaps.insert().values(account="prod", kind="task", **times))
+
+    store.write(put)
+    assert forgotten(store) == 2
+    assert left(store, schema.conditions.c.rule) == {"lasting", "untold", "young"}
+    assert left(store, schema.gaps.c.end) == {stored(at(11))}
 
 
 def test_transitions_beyond_the_cursor_stay(store):

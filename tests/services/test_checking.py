@@ -7,6 +7,7 @@ import anyio
 import pytest
 from sqlalchemy import select
 
+from tests.domain.telling import PROD
 from tests.services.lists import CEILING, SETTLE
 from tmcwatch.api.errors import Unavailable
 from tmcwatch.domain.budget import Purpose
@@ -19,6 +20,7 @@ from tmcwatch.polling.checking import (
     SETTLED_FOR,
     Checker,
 )
+from tmcwatch.store.capture import restart_checks
 from tmcwatch.store.schema import counters
 
 BEAT = 300.0
@@ -200,3 +202,17 @@ async def test_nothing_is_checked_before_the_first_look_nor_while_catching_up(ch
     watch.tmc.asked.clear()
     assert await checker.check()
     assert watch.tmc.asked == []
+
+
+async def test_what_comes_into_sight_was_not_missed_before(checked):
+    watch, checker = checked(by_trigger=True, random=0.0)
+    watch.tmc.hidden = {f"r{n}" for n in range(8)}
+    for n in range(8):
+        watch.tmc.put(f"r{n}", Phase.FAILED, ago=0, ended=0)
+        await beats(watch, checker, hours=1)
+    watch.store.write(lambda connection: restart_checks(connection, PROD, watch.now()))
+    watch.tmc.hidden = set()
+    await beats(watch, checker, hours=30)
+    assert counted(watch, "late_rows_total") == counted(watch, "audit_discrepancies_total") == 0
+    assert watch.ends() == []
+    assert checks(watch, Pass.DAY)

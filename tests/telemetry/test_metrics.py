@@ -38,7 +38,7 @@ def everything_counted(metrics):
     metrics.budget("prod", "processing", rate=6.0, ceiling=30.0, paused_until=NOON)
     metrics.reread("prod", "task", "moved")
     metrics.bisected("prod", "task")
-    metrics.look("prod", ok=True)
+    metrics.look("prod", "task", ok=True)
     metrics.skew("prod", 1.5)
     metrics.detected(3.0)
     metrics.sent("oncall", 1.5)
@@ -261,3 +261,11 @@ def test_any_name_in_tmc_can_be_scraped(name, workspace, status):
     text, _ = Metrics(version="1").render(snapshot(subjects=subjects, counters=(counter,)), None)
     info = next(line for line in text.split(b"\n") if line.startswith(b"tmcwatch_task_info{"))
     assert info.endswith(b"} 1.0")
+
+
+def test_an_account_is_up_while_the_last_look_at_each_of_its_lists_succeeded(metrics):
+    metrics.look("prod", "task", ok=False)
+    metrics.look("prod", "plan", ok=True)
+    assert value(metrics, None, "up", {"account": "prod"}) == 0
+    metrics.look("prod", "task", ok=True)
+    assert value(metrics, None, "up", {"account": "prod"}) == 1

@@ -140,6 +140,8 @@ class Position:
     """The settle lag, as learned."""
     reading: Reading | None = None
     limits: Limits = field(default_factory=Limits)
+    checked_from: datetime | None = None
+    """Nothing before it is checked, as not all of that could or should be seen then."""
     checked_to: datetime | None = None
     """Up to where everything was certified a second time."""
     audited_at: datetime | None = None

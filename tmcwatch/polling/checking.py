@@ -58,7 +58,8 @@ class Checker:
 
     def _due(self, position: Position) -> Iterator[tuple[Window, Pass]]:
         now = self.looker.list.now()
-        oldest = max(position.watched_from, now - self.looker.reader.reach)
+        begun = position.checked_from or position.watched_from
+        oldest = max(begun, now - self.looker.reader.reach)
         begin = max(position.checked_to or oldest, oldest)
         end = min(position.watermark, now - SECOND_PASS_AFTER)
         if end - begin >= SECOND_PASS_WIDTH:

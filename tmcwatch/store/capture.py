@@ -42,6 +42,7 @@ def position(connection: Connection, account: AccountName, kind: Kind) -> Positi
         settle=span(values.settle),
         reading=None if values.reading is None else Reading(values.reading),
         limits=Limits(widest=span(values.widest), deepest=values.deepest),
+        checked_from=loaded(values.checked_from),
         checked_to=loaded(values.checked_to),
         audited_at=loaded(values.audited_at),
         audited_day_at=loaded(values.audited_day_at),
@@ -102,6 +103,16 @@ def is_known_gap(
         gaps.c.account == account, gaps.c.kind == kind.value, gaps.c.start == stored(start)
     )
     return connection.execute(found).first() is not None
+
+
+def restart_checks(connection: Connection, account: AccountName, at: datetime) -> None:
+    """Begin the checks of an account anew at `at`, our time: from then on more of it is seen.
+
+    What ran before where nothing was to be seen has not been missed.
+    """
+    on_tmc = stored(at) + capture.c.skew
+    begun = update(capture).where(capture.c.account == account)
+    connection.execute(begun.values(checked_from=on_tmc, checked_to=on_tmc))
 
 
 def accounts_with_history_read(connection: Connection) -> frozenset[AccountName]:

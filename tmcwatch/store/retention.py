@@ -8,7 +8,7 @@ from sqlalchemy.sql.schema import Column, Table
 
 from tmcwatch.store import outbox, promotions
 from tmcwatch.store.moments import stored
-from tmcwatch.store.schema import alerts, executions, members, transitions
+from tmcwatch.store.schema import alerts, conditions, executions, gaps, members, transitions
 
 MOST_AT_ONCE = 1_000
 """Rows of each table in one transaction."""
@@ -43,6 +43,15 @@ def forget(connection: Connection, before: datetime, *, told: int) -> int:
             (alerts.c.ends_at < limit)
             & (alerts.c.changed_at < limit)
             & alerts.c.id.not_in(select(members.c.alert)),
+        )
+        + _forget(
+            connection,
+            conditions,
+            [conditions.c.sequence],
+            (conditions.c.until < limit) & conditions.c.told,
+        )
+        + _forget(
+            connection, gaps, [gaps.c.account, gaps.c.kind, gaps.c.start], gaps.c.end < limit
         )
         + outbox.forget(connection, before, MOST_AT_ONCE)
         + promotions.forget(connection, before, MOST_AT_ONCE)

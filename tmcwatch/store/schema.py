@@ -43,6 +43,7 @@ capture = Table(
     Column("reading", String),  # how TMC reads a window, null until it showed
     Column("widest", BigInteger),  # the widest window TMC took, null until it refused one
     Column("deepest", BigInteger),  # the highest offset TMC takes, null until it showed
+    Column("checked_from", BigInteger),  # checks begin here where that is after `watched_from`
     Column("checked_to", BigInteger),  # up to here everything is certified a second time
     Column("audited_at", BigInteger),  # TMC's time of the last audit of a random window
     Column("audited_day_at", BigInteger),  # and of the last audit of a whole day

@@ -1,6 +1,6 @@
 """Tasks and plans in the store: their names, their last runs and their counters."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -204,6 +204,17 @@ def outside_subjects(
         )
         found.update(SubjectId(id_) for (id_,) in connection.execute(query))
     return frozenset(found)
+
+
+def is_any_outside(
+    connection: Connection, account: AccountName, named: Collection[Subject]
+) -> bool:
+    """Tell whether one of these was outside of what is watched, as far as is known."""
+    query = select(subjects.c.kind, subjects.c.id).where(
+        subjects.c.account == account, subjects.c.outside == true()
+    )
+    known = {(one.kind.value, one.id) for one in named}
+    return any((kind, id_) in known for kind, id_ in connection.execute(query))
 
 
 def failing(connection: Connection, account: AccountName) -> Failing:

@@ -54,7 +54,9 @@ PROCESS = (
     _family(
         "build_info", _GAUGE, "version python", "What runs, as labels; the value is always 1."
     ),
-    _family("up", _GAUGE, "account", "Whether the last look at the account's lists succeeded."),
+    _family(
+        "up", _GAUGE, "account", "Whether the last look at each of the account's lists succeeded."
+    ),
     _family("store_up", _GAUGE, "", "Whether the store could be read and written last time."),
     _family(
         "api_requests_total",

@@ -47,6 +47,7 @@ class Metrics:
         GCCollector(registry=self._registry)
         self._counters: dict[str, Counter] = {}
         self._gauges: dict[str, Gauge] = {}
+        self._looks: dict[str, dict[str, bool]] = {}
         self._histograms: dict[str, Histogram] = {}
         self._register()
         self._gauges["build_info"].labels(version, platform.python_version()).set(1)
@@ -122,8 +123,11 @@ class Metrics:
     def audit_unread(self, account: str, number: int) -> None:
         self._counters["audit_entries_unread_total"].labels(account).inc(number)
 
-    def look(self, account: str, *, ok: bool) -> None:
-        self._gauges["up"].labels(account).set(ok)
+    def look(self, account: str, list_: str, *, ok: bool) -> None:
+        """Take note of how the last look at one list of an account went; `up` is that of all."""
+        looks = self._looks.setdefault(account, {})
+        looks[list_] = ok
+        self._gauges["up"].labels(account).set(all(looks.values()))
 
     def skew(self, account: str, seconds: float) -> None:
         self._gauges["clock_skew_seconds"].labels(account).set(seconds)

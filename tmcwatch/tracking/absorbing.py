@@ -19,13 +19,13 @@ from tmcwatch.domain.execution import (
 from tmcwatch.domain.lifecycle import advance
 from tmcwatch.domain.observation import Looked, NamesRead
 from tmcwatch.domain.scope import EVERYTHING, Scope
-from tmcwatch.store.capture import advance_capture, watched_since
+from tmcwatch.store.capture import advance_capture, restart_checks, watched_since
 from tmcwatch.store.counters import Counted, add_to_counters
 from tmcwatch.store.engine import Connection
 from tmcwatch.store.executions import load_executions, save_executions
 from tmcwatch.store.promotions import mark_as_read
 from tmcwatch.store.quarantine import quarantine_rows
-from tmcwatch.store.subjects import outside_subjects, save_names
+from tmcwatch.store.subjects import is_any_outside, outside_subjects, save_names
 from tmcwatch.store.transitions import append_transitions, names_cursor, save_cursor
 from tmcwatch.tracking.auditing import repair
 from tmcwatch.tracking.counting import count
@@ -116,6 +116,8 @@ def portions(looked: Looked) -> Iterator[Looked]:
 def absorb_names(connection: Connection, names: NamesRead, scope: Scope = EVERYTHING) -> None:
     """Write names and workspaces; a complete list is remembered as such."""
     outside = {one for one in names.subjects if not scope.includes(one)}
+    if is_any_outside(connection, names.account, set(names.subjects) - outside):
+        restart_checks(connection, names.account, names.at)
     save_names(connection, names.account, names.subjects, complete=names.complete, outside=outside)
     add_to_counters(connection, Counter(dict.fromkeys(_zeros(names, outside), 0)))
     if names.complete:

@@ -6,6 +6,7 @@ from datetime import datetime
 from tmcwatch.domain.condition import Condition
 from tmcwatch.domain.execution import AccountName, Workspace
 from tmcwatch.domain.scope import Scope
+from tmcwatch.store.capture import restart_checks
 from tmcwatch.store.conditions import begin_condition, end_condition
 from tmcwatch.store.engine import Connection
 from tmcwatch.store.workspaces import save_workspaces
@@ -28,6 +29,8 @@ def note_workspaces(
             begin_condition(connection, _lost(account, workspace, at))
     for workspace in changed.regained:
         end_condition(connection, LOST, account, subject=workspace.id, at=at)
+    if changed.regained:
+        restart_checks(connection, account, at)
 
 
 def _lost(account: AccountName, workspace: Workspace, at: datetime) -> Condition:

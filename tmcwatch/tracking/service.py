@@ -20,6 +20,9 @@ from tmcwatch.tracking.watchfulness import Watchfulness, write_changes
 
 log = structlog.get_logger()
 
+NAMES = "names"
+"""What a look that is about no list is about."""
+
 Result = TypeVar("Result")
 
 
@@ -59,6 +62,8 @@ class Tracker:
         scope = self.scopes.get(names.account, EVERYTHING)
         await self._write(partial(absorb_names, names=names, scope=scope))
         self.changed.ring()
+        if names.complete:
+            self.metrics.look(names.account, NAMES, ok=True)
         unseen = scope.unseen(names.workspaces) if names.workspaces is not None else ()
         if unseen:
             log.warning("scope_not_visible", account=names.account, entries=list(unseen))
@@ -82,7 +87,7 @@ class Tracker:
         if looked.head:
             self.health.looked(looked.account, looked.kind, at=looked.at)
         if looked.kind is not Kind.PROMOTION:  # no list: it says nothing of those that are
-            self.metrics.look(looked.account, ok=True)
+            self.metrics.look(looked.account, looked.kind.value, ok=True)
 
     async def _watch_over(self, observation: Observation) -> None:
         """Begin or end what an observation shows of the watching itself; mostly it is nothing."""
@@ -126,13 +131,13 @@ class Tracker:
         )
 
     def _failed(self, failed: LookFailed) -> None:
-        self.metrics.look(failed.account, ok=False)
+        self.metrics.look(failed.account, failed.kind.value if failed.kind else NAMES, ok=False)
         if failed.kind is not None:
             self.health.look_failed(failed.account, failed.kind, at=failed.at, text=failed.text)
         log.warning(
             "look_failed",
             account=failed.account,
-            kind=failed.kind.value if failed.kind else "names",
+            kind=failed.kind.value if failed.kind else NAMES,
             problem=failed.problem.value,
             text=failed.text,
         )

@@ -27,10 +27,10 @@ CREATE TABLE capture (
 	watermark BIGINT NOT NULL, 
 	head_at BIGINT NOT NULL, 
 	history_from BIGINT, 
-	history_to BIGINT, away_from BIGINT, away_to BIGINT, skew BIGINT DEFAULT '0' NOT NULL, settle BIGINT, reading VARCHAR, widest BIGINT, deepest BIGINT, checked_to BIGINT, audited_at BIGINT, audited_day_at BIGINT, 
+	history_to BIGINT, away_from BIGINT, away_to BIGINT, skew BIGINT DEFAULT '0' NOT NULL, settle BIGINT, reading VARCHAR, widest BIGINT, deepest BIGINT, checked_from BIGINT, checked_to BIGINT, audited_at BIGINT, audited_day_at BIGINT, 
 	CONSTRAINT pk_capture PRIMARY KEY (account, kind)
 );
-INSERT INTO "capture" VALUES('prod','task',1795172400000000,1795175940000000,1795176000000000,NULL,NULL,NULL,NULL,0,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "capture" VALUES('prod','task',1795172400000000,1795175940000000,1795176000000000,NULL,NULL,NULL,NULL,0,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
 CREATE TABLE conditions (
 	sequence INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	rule VARCHAR NOT NULL, 

@@ -17,6 +17,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("reading", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("widest", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("deepest", sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column("checked_from", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("checked_to", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("audited_at", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("audited_day_at", sa.BigInteger(), nullable=True))
