@@ -35,7 +35,8 @@ COMMITS = frozenset(
     }
 )
 """The functions that tracking, alerting and delivering commit."""
-HARMLESS = frozenset({"_clean_up"})
+HARMLESS = frozenset({"_clean_up", "begin", "_register"})
+"""The functions that commit only what an earlier life or the config left to be done."""
 UNHEARD_OF = 4
 """The exit code where something else is committed: there, too, it must be killed."""
 
