@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects.sqlite import Insert, insert
 
 from tmcwatch.domain.execution import AccountName, Kind
 from tmcwatch.store.schema import counters
@@ -36,13 +36,16 @@ def add_to_counters(connection: Connection, increments: Counter[Counted]) -> Non
         }
         for counted, value in increments.items()
     ]
-    if not rows:
-        return
+    if rows:
+        connection.execute(_ADD, rows)
+
+
+def _add() -> Insert:
     statement = insert(counters)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["metric", "account", "environment", "workspace", "kind", "label"],
-            set_={"value": counters.c.value + statement.excluded.value},
-        ),
-        rows,
+    return statement.on_conflict_do_update(
+        index_elements=["metric", "account", "environment", "workspace", "kind", "label"],
+        set_={"value": counters.c.value + statement.excluded.value},
     )
+
+
+_ADD = _add()

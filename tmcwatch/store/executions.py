@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, select, true
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects.sqlite import Insert, insert
 
 from tmcwatch.domain.execution import (
     BAD_ENDS,
@@ -40,12 +40,28 @@ _FOLLOWED = (
     .where(executions.c.open, _OF_LIST)
     .order_by(executions.c.triggered_at)
 )
+_BY_ID = select(executions).where(
+    _OF_LIST, executions.c.id.in_(bindparam("asked_ids", expanding=True))
+)
 _TRIGGERS_OF = (
     select(executions.c.triggered_at)
     .where(_OF_LIST)
     .order_by(executions.c.triggered_at.desc())
     .limit(bindparam("most"))
 )
+
+
+def _save() -> Insert:
+    statement = insert(executions)
+    replaced = {
+        column.name: statement.excluded[column.name]
+        for column in executions.c
+        if not column.primary_key and column.name != "first_seen_at"
+    }
+    return statement.on_conflict_do_update(index_elements=["account", "kind", "id"], set_=replaced)
+
+
+_SAVE = _save()
 
 
 def load_executions(
@@ -55,12 +71,12 @@ def load_executions(
     found: dict[ExecutionId, Execution] = {}
     wanted = list(ids)
     for begin in range(0, len(wanted), _IDS_AT_ONCE):
-        query = select(executions).where(
-            executions.c.account == account,
-            executions.c.kind == kind.value,
-            executions.c.id.in_(wanted[begin : begin + _IDS_AT_ONCE]),
-        )
-        for values in connection.execute(query).all():
+        asked = {
+            "asked_account": account,
+            "asked_kind": kind.value,
+            "asked_ids": wanted[begin : begin + _IDS_AT_ONCE],
+        }
+        for values in connection.execute(_BY_ID, asked).all():
             execution = _execution(account, kind, values)
             found[execution.row.id] = execution
     return found
@@ -68,18 +84,8 @@ def load_executions(
 
 def save_executions(connection: Connection, changed: Sequence[Execution]) -> None:
     """Write executions that are new or changed."""
-    if not changed:
-        return
-    statement = insert(executions)
-    replaced = {
-        column.name: statement.excluded[column.name]
-        for column in executions.c
-        if not column.primary_key and column.name != "first_seen_at"
-    }
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["account", "kind", "id"], set_=replaced),
-        [_values(execution) for execution in changed],
-    )
+    if changed:
+        connection.execute(_SAVE, [_values(execution) for execution in changed])
 
 
 def followed_executions(

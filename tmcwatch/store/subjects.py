@@ -4,13 +4,22 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, false, func, select, true, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, bindparam, false, func, select, true, update
+from sqlalchemy.dialects.sqlite import Insert, insert
 
 from tmcwatch.domain.execution import UNKNOWN, AccountName, Kind, Phase, Subject, SubjectId
 from tmcwatch.domain.standing import Standing
 from tmcwatch.store.moments import loaded, stored
 from tmcwatch.store.schema import subjects
+
+_IDS_AT_ONCE = 500  # databases bound the parameters of one statement
+
+# Built once: it is asked at every look.
+_BY_ID = select(subjects).where(
+    subjects.c.account == bindparam("asked_account"),
+    subjects.c.kind == bindparam("asked_kind"),
+    subjects.c.id.in_(bindparam("asked_ids", expanding=True)),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +78,13 @@ def load_subjects(
     """Answer with the tasks or plans of `ids` that have a row."""
     wanted = sorted(set(ids))
     found: dict[SubjectId, tuple[Subject, Standing]] = {}
-    for begin in range(0, len(wanted), 500):
-        query = select(subjects).where(
-            subjects.c.account == account,
-            subjects.c.kind == kind.value,
-            subjects.c.id.in_(wanted[begin : begin + 500]),
-        )
-        for values in connection.execute(query):
+    for begin in range(0, len(wanted), _IDS_AT_ONCE):
+        asked = {
+            "asked_account": account,
+            "asked_kind": kind.value,
+            "asked_ids": wanted[begin : begin + _IDS_AT_ONCE],
+        }
+        for values in connection.execute(_BY_ID, asked):
             subject = Subject(
                 kind=kind,
                 id=values.id,
@@ -116,12 +125,7 @@ def save_standings(
     rows = [_names(account, subject) | _standing(s) for subject, s in standings.items()]
     if not rows:
         return
-    statement = insert(subjects)
-    replaced = {name: statement.excluded[name] for name in _standing(Standing())}
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["account", "kind", "id"], set_=replaced),
-        rows,
-    )
+    connection.execute(_SAVE_STANDINGS, rows)
 
 
 def unknown_subjects(
@@ -159,12 +163,12 @@ def outside_subjects(
     """Answer with which of `ids` are outside of what is watched."""
     wanted = list(ids)
     found: set[SubjectId] = set()
-    for begin in range(0, len(wanted), 500):
+    for begin in range(0, len(wanted), _IDS_AT_ONCE):
         query = select(subjects.c.id).where(
             subjects.c.account == account,
             subjects.c.kind == kind.value,
             subjects.c.outside == true(),
-            subjects.c.id.in_(wanted[begin : begin + 500]),
+            subjects.c.id.in_(wanted[begin : begin + _IDS_AT_ONCE]),
         )
         found.update(SubjectId(id_) for (id_,) in connection.execute(query))
     return frozenset(found)
@@ -215,3 +219,12 @@ def _standing(standing: Standing) -> dict[str, object]:
         "failed": standing.failed,
         "other": standing.other,
     }
+
+
+def _save_standings() -> Insert:
+    statement = insert(subjects)
+    replaced = {name: statement.excluded[name] for name in _standing(Standing())}
+    return statement.on_conflict_do_update(index_elements=["account", "kind", "id"], set_=replaced)
+
+
+_SAVE_STANDINGS = _save_standings()
