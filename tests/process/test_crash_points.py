@@ -82,15 +82,14 @@ def anyio_backend():
 
 async def dies(stage: Stage, *point: str) -> None:
     """Run the daemon until it kills itself at a commit."""
-    process = stage.start("tests.process.crashing", *point)
+    await stage.lives.begin("crashing", *point, str(stage.config))
     try:
         with anyio.fail_after(DIES_WITHIN):
-            while process.poll() is None:  # noqa: ASYNC110 - another process rings no bell
-                await anyio.sleep(0.05)
-    finally:
-        process.kill()
-        process.wait()
-    assert process.returncode == -signal.SIGKILL, point
+            code = await stage.lives.end()
+    except TimeoutError:
+        stage.lives.kill()
+        raise
+    assert code == -signal.SIGKILL, point
 
 
 def without_away(text):

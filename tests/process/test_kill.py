@@ -33,15 +33,15 @@ def anyio_backend():
 async def killed(stage: Stage, dice: random.Random) -> None:
     """Start the daemon and kill it at a moment that the dice say, after its first request."""
     asked = stage.simulator.journal.total
-    process = stage.start()
+    await stage.lives.begin("tmcwatch", "run", "--config", str(stage.config))
     try:
         with anyio.fail_after(60):
             while stage.simulator.journal.total == asked:  # noqa: ASYNC110 - another process
                 await anyio.sleep(0.02)
         await anyio.sleep(dice.uniform(0, 1))
     finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        stage.lives.kill()
+    assert await stage.lives.end() == -signal.SIGKILL
 
 
 @pytest.mark.timeout(600)
@@ -49,7 +49,7 @@ async def test_a_daemon_killed_twenty_times_tells_everything_exactly_once(tmp_pa
     # Few enough for one page, also of a life that begins late on a busy machine: of more pages the
     # newest is told first, and a success on it then ends what an earlier one had ended.
     dice = random.Random(int(os.environ.get("KILL_SEED", "20261122")))
-    async with staged(tmp_path, CONFIG, slow=0.25, executions_per_second=2) as stage:
+    async with staged(tmp_path, CONFIG, slow=0.25, executions_per_second=4) as stage:
         for _ in range(KILLS):
             await killed(stage, dice)
         until = stage.simulator.time()
