@@ -49,14 +49,14 @@ async def measure_ready() -> None:
         empty = []
         for _ in range(TRIES):
             _empty(folder)
-            empty.append(await _seconds_to_ready(config, port))
+            empty.append(await seconds_to_ready(config, port))
         _fill(folder)
-        full = [await _seconds_to_ready(config, port) for _ in range(TRIES)]
+        full = [await seconds_to_ready(config, port) for _ in range(TRIES)]
     print(figure("start to ready, empty store, median of 5", median(empty), "s", wanted=3))
     print(figure("start to ready, 240,000 executions", median(full), "s", wanted=3))
 
 
-async def _seconds_to_ready(config: Path, port: int) -> float:
+async def seconds_to_ready(config: Path, port: int) -> float:
     began = perf_counter()
     with daemon(config):
         await until(partial(ready, port))

@@ -99,9 +99,9 @@ async def _delays(store: Store, tenant: Simulated) -> list[str]:
     began = store.read(_watched_from)
     truth = await tenant.ask("/transitions", since=min(began.values()).isoformat())
     seen = store.read(partial(first_seen, phases=ENDS))
-    triggered = {_key(row) for row in truth if row["execution_status"] in FIRST_STATES}
+    triggered = {truth_key(row) for row in truth if row["execution_status"] in FIRST_STATES}
     due = {
-        _key(row): at
+        truth_key(row): at
         for row in truth
         if row["execution_status"] not in OPEN_TASK_STATES | FIRST_STATES
         and began[row["kind"]] <= (at := datetime.fromisoformat(row["at"])) <= now - SETTLED
@@ -118,7 +118,7 @@ async def _delays(store: Store, tenant: Simulated) -> list[str]:
     ]
 
 
-def _key(row: dict[str, str]) -> tuple[str, str]:
+def truth_key(row: dict[str, str]) -> tuple[str, str]:
     return row["kind"], row["execution_id"]
 
 

@@ -18,6 +18,12 @@ client cannot know of TMC's clock and what the `late` fault adds."""
 LAG = 3_000
 """Milliseconds by which the `late` fault lets everything be seen."""
 
+SETTLED = 15_000
+"""Milliseconds: the settle lag of the first look and what a clock told in seconds may hide."""
+
+HISTORY = "history"
+HIDDEN = "hidden before it was seen"
+
 PHASES = {
     "EXECUTION_EVENT_RECEIVED": Phase.WAITING,
     "DISPATCHING_FLOW": Phase.WAITING,
@@ -97,7 +103,7 @@ class Oracle:
         fate = self.fates[id_]
         fate.hidden_until = max(fate.hidden_until, until)
         if not is_known:
-            fate.excused = "hidden before it was seen"
+            fate.excused = HIDDEN
 
     def missing(self, known: Iterable[str], watermark: datetime) -> set[str]:
         """Answer with the runs that the watermark has passed, and that ought to be known."""
@@ -147,12 +153,27 @@ class Oracle:
 
     def _excuse(self, fate: Fate, key: int) -> str:
         if self.watched_from is None or key < self.watched_from:
-            return "history"
+            return HISTORY
         if fate.delayed_until - key > TIMELY:
             return "seen later than the settle lag"
         if key + self.skew < self._highest(key):
             return "of a time that TMC's clock has shown twice"
         return ""
+
+    def was_moved(self, since: int) -> bool:
+        """Tell whether TMC's clock has jumped since then."""
+        then = self._skew_at(since)
+        return any(skew != then for at, skew in self.clock if at >= since)
+
+    def is_dated_back(self, moment: int) -> bool:
+        """Tell whether TMC's clock dates a moment before the watch began, as that clock stood."""
+        if self.watched_from is None:
+            return True
+        began = self.watched_from + self._skew_at(self.watched_from)
+        return moment + self.skew < began + SETTLED
+
+    def _skew_at(self, moment: int) -> int:
+        return ([skew for at, skew in self.clock if at <= moment] or [self.clock[0][1]])[-1]
 
     def _highest(self, before: int) -> int:
         """Answer with the latest time that TMC's clock showed up to a true time."""

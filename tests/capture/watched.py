@@ -1,10 +1,12 @@
 """The product under test, in the one place that touches it: looks, crashes, restarts, beliefs."""
 
-from collections.abc import Callable, Iterable, Mapping, Sized
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sized
 from dataclasses import fields
 from datetime import datetime
 from typing import Literal
 
+import anyio
 import httpx
 
 from tests.domain.telling import PROD
@@ -15,6 +17,8 @@ from tmcwatch.api.token import TokenText
 from tmcwatch.domain.execution import Execution, ExecutionId, Kind, Phase
 from tmcwatch.domain.observation import Looked, Observation
 from tmcwatch.polling.asking import PlanList, TaskList
+from tmcwatch.polling.catching_up import catch_up
+from tmcwatch.polling.checking import Checker
 from tmcwatch.simulator import Simulator, api_app
 from tmcwatch.store.capture import position
 from tmcwatch.store.engine import Store
@@ -56,7 +60,7 @@ class Watched:
         tmc = TaskList(client) if self.kind is Kind.TASK else PlanList(client)
         # It asks a list of TMC's as it does a list that is made up.
         self._watch = Watching(tmc=tmc, store=self._store, now=self._now)  # type: ignore[arg-type]
-        self._watch.looker.send = self._send
+        self._watch.looker.send = self._watch.looker.teller.send = self._send
         self.rows_told = 0
         """Rows that the last look told of."""
 
@@ -64,14 +68,38 @@ class Watched:
         """Look once; answers whether it succeeded and proved something."""
         self._sent = self.rows_told = 0
         self._watch.sent.clear()
-        return await self._watch.looker.look()
+        await self._watch.looker.look()
+        return not self._watch.failed
 
-    async def look_and_die(self, at: int, death: Death) -> None:
-        """Look, and die before or after the commit of so many observations; then start again."""
+    async def catch_up(self, *, seconds: float) -> None:
+        """Catch up with what an outage left, for so long at the most."""
+        with anyio.move_on_after(seconds) as scope:
+
+            async def until_done() -> None:
+                while self.is_catching_up:  # noqa: ASYNC110 - nobody rings
+                    await anyio.sleep(1)
+                scope.cancel()
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(until_done)
+                await catch_up(self._watch.looker)
+
+    async def check(self) -> None:
+        """Check again what was certified, as far as that is due."""
+        await Checker(looker=self._watch.looker, random=lambda: 0.5).check()
+
+    @property
+    def is_catching_up(self) -> bool:
+        found = self._store.read(lambda c: position(c, PROD, self.kind))
+        return found is not None and found.away is not None
+
+    async def die_while(self, act: Callable[[], Awaitable[object]], at: int, death: Death) -> None:
+        """Act, and die before or after the commit of so many observations; then start again."""
         self._dies_at = at, death
+        self._sent = 0
         try:
-            await self.look()
-        except Crash:
+            await act()
+        except* Crash:
             pass
         finally:
             self._dies_at = None
@@ -112,9 +140,15 @@ class Watched:
     def remembered(self) -> Mapping[str, int]:
         """Answer with how much the process remembers of what it saw, by what it is."""
         looker = self._watch.looker
-        held = {field.name: getattr(looker, field.name) for field in fields(looker)}
+        parts = (looker, looker.teller, looker._follower)
+        held = {
+            f"{type(part).__name__}.{one.name}": getattr(part, one.name)
+            for part in parts
+            for one in fields(part)
+        }
+        held["ids"] = looker._before.ids if looker._before else ()
         return {
             name: len(value)
             for name, value in held.items()
-            if isinstance(value, Sized) and not isinstance(value, str)
+            if isinstance(value, Sized) and not isinstance(value, (str, deque))
         }

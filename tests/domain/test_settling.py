@@ -38,13 +38,22 @@ def row(name: str, *, triggered: float, started: float | None = None) -> Row:
     ("one", "lag"),
     [
         (row("late", triggered=9), timedelta(minutes=2)),
+        (row("late", triggered=9.9), timedelta(seconds=13)),
         (row("late", triggered=9, started=9.5), timedelta(minutes=2)),
         (row("known", triggered=9), timedelta()),
         (row("since", triggered=10.5), None),
         (row("before", triggered=-1), None),
         (row("began_since", triggered=9, started=10.5), None),
     ],
-    ids=["late", "late_and_begun", "punctual", "triggered_since", "not_covered", "begun_since"],
+    ids=[
+        "late",
+        "a_little_late",
+        "late_and_begun",
+        "punctual",
+        "triggered_since",
+        "not_covered",
+        "begun_since",
+    ],
 )
 def test_a_row_is_late_if_the_read_before_ought_to_have_shown_it(one, lag):
     assert [*lags([one], before=BEFORE, asked_at=at(11))] == ([] if lag is None else [lag])

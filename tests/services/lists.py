@@ -22,6 +22,7 @@ from tmcwatch.domain.execution import (
     Row,
     Subject,
     SubjectId,
+    Transition,
     Trigger,
 )
 from tmcwatch.domain.observation import (
@@ -61,6 +62,8 @@ class FakeList:
     problems: list[ApiError | None] = field(default_factory=list)
     """What the next requests end with; None for an answer."""
     missing: set[str] = field(default_factory=set)
+    hidden: set[str] = field(default_factory=set)
+    """Left out of the list, but known by their ids."""
     asked: list[tuple[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
     widest: timedelta = WIDEST
@@ -103,7 +106,8 @@ class FakeList:
         shown = [
             row
             for row in self.rows.values()
-            if self._shows(row, window)
+            if row.id not in self.hidden
+            and self._shows(row, window)
             and status in {None, row.status}
             and part.subject in {None, row.subject}
             and part.workspace in {None, row.workspace}
@@ -114,14 +118,14 @@ class FakeList:
 
     def _check(self, window: Window, offset: int) -> None:
         """Refuse what this TMC does not take."""
-        earliest = self.clock() - (self.oldest or self.widest)
+        earliest = self.now() - (self.oldest or self.widest)
         if window.width > self.widest or window.start < earliest or offset > self.deepest:
             raise BadRequest("page", "too much", status=400)
 
     def _shows(self, row: Row, window: Window) -> bool:
         if self.by_trigger:
             return window.start <= row.triggered_at <= window.end
-        return row.triggered_at <= window.end and (row.ended_at or self.clock()) >= window.start
+        return row.triggered_at <= window.end and (row.ended_at or self.now()) >= window.start
 
     async def one(self, execution: ExecutionId, *, purpose: Purpose) -> Row:
         assert purpose is Purpose.ENDS
@@ -242,6 +246,10 @@ class Watching:
             if step.phase not in {Phase.WAITING, Phase.RUNNING, Phase.STOPPING}
             and quiet in {None, step.quiet}
         ]
+
+    def log_of(self, phase: Phase) -> list[Transition]:
+        log = self.store.read(lambda connection: transitions_after(connection, 0, most=100_000))
+        return [step for _, step in log if step.phase is phase]
 
     async def name_everything(self) -> None:
         """Tell that the names of the account were read."""

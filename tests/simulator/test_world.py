@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import EPOCH
 from tests.simulator.conftest import RUNS, epoch_ms, pass_time, quiet, seconds
-from tmcwatch.simulator import Burst, Endings, UnknownSubject, World, busy, demo, small
+from tmcwatch.simulator import Burst, Endings, UnknownSubject, World, busy, demo, small, tenant_b
 from tmcwatch.simulator.execution import TaskRun
 from tmcwatch.simulator.index import Index, Span
 from tmcwatch.simulator.scenario import Scenario, scenarios
@@ -72,6 +72,22 @@ def test_busy_runs_are_short_and_come_about_five_a_second():
     lengths = [run.finished - run.started for run in recent if run.started]
     assert 200 < len(recent) < 400
     assert (min(lengths) >= 500, max(lengths) <= 5000) == (True, True)
+
+
+def test_a_very_large_tenant_runs_eighty_seconds_and_about_two_hundred_at_once():
+    world = World(replace(tenant_b(), history=3 * HOUR), start=EPOCH)
+    runs = world.tasks.runs
+    assert (len(world.tenant.tasks), len(world.tenant.plans)) == (30_000, 1_000)
+    assert len(runs) == pytest.approx(200_000 / 8, rel=0.05)
+    seconds_each = [(run.finished - run.triggered) / 1_000 for run in runs]
+    assert sum(seconds_each) / len(runs) == pytest.approx(80, abs=5)
+    assert 180 < most_at_once(runs) < 210
+
+
+def most_at_once(runs):
+    begins = [(run.dispatched, 1) for run in runs]
+    changes = sorted([*begins, *((run.finished, -1) for run in runs)])
+    return max(accumulate(change for _, change in changes))
 
 
 def test_a_burst_is_so_many_times_the_usual_traffic_and_then_over():

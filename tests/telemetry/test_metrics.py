@@ -1,5 +1,6 @@
 """What a scrape finds."""
 
+import tracemalloc
 from datetime import timedelta
 
 import pytest
@@ -227,6 +228,21 @@ def test_beyond_the_budget_tasks_lose_their_least_needed_series_first():
     dropped = {"metric": "tmcwatch_task_info"}
     assert value(metrics, state, "series_dropped", dropped) == 100
     assert value(metrics, state, "series_dropped", {"metric": "tmcwatch_executions_total"}) == 0
+
+
+def test_what_there_is_no_room_for_takes_no_memory_either():
+    state = snapshot(subjects=tuple(task(f"t{number}") for number in range(2_000)))
+
+    def most_while_rendering(series_budget: int) -> int:
+        metrics = Metrics(version="1", series_budget=series_budget)
+        tracemalloc.start()
+        try:
+            metrics.render(state, None)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert most_while_rendering(0) < most_while_rendering(50_000) / 4
 
 
 def test_workspaces_never_lose_their_series():

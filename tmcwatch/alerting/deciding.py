@@ -17,7 +17,15 @@ from tmcwatch.domain.episode import (
     ended,
     expired,
 )
-from tmcwatch.domain.execution import ENDS, AccountName, Kind, Subject, SubjectId, Transition
+from tmcwatch.domain.execution import (
+    ENDS,
+    AccountName,
+    Kind,
+    Phase,
+    Subject,
+    SubjectId,
+    Transition,
+)
 from tmcwatch.domain.link import run_link
 from tmcwatch.domain.ourselves import Concern, opened
 from tmcwatch.domain.rule import ABOUT_OURSELVES, WATCHING
@@ -161,6 +169,9 @@ def _decided(
     account, kind, subject = transition.account, transition.kind, transition.subject
     if transition.quiet or transition.phase not in ENDS or subject is None:
         return ()
+    ongoing = ongoing_alerts(connection, account, kind, subject)
+    if transition.phase is Phase.SUCCEEDED and not ongoing:
+        return ()  # nearly all that is decided on: nothing to end, so nothing else is asked
     found = load_subjects(connection, account, kind, [subject]).get(subject)
     names = found[0] if found else unnamed(subject, kind)
     if not settings.scopes.get(account, EVERYTHING).includes(names):
@@ -176,7 +187,7 @@ def _decided(
     )
     return changed_alerts(
         transition,
-        ongoing_alerts(connection, account, kind, subject),
+        ongoing,
         settings.rules,
         ownership=settings.ownership,
         circumstances=Circumstances(

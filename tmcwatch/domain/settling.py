@@ -46,8 +46,9 @@ def lags(rows: Iterable[Row], *, before: HeadRead, asked_at: datetime) -> Iterat
 
     Nothing is given of rows triggered since, nor of those that the read before may have had no
     right to: it covered their trigger, and they had begun by then. A row that it did show was
-    punctual. At most the lag is the whole time from the trigger to this read: the true one is not
-    known, so the longest is taken.
+    punctual. The true lag lies between the two reads: at the least the row was late by the time
+    from its trigger to the read before. Twice that is taken, but never more than the time to this
+    read, or a slow beat would be taken for a slow TMC.
     """
     for row in rows:
         if not before.window.start <= row.triggered_at <= before.asked_at:
@@ -55,7 +56,8 @@ def lags(rows: Iterable[Row], *, before: HeadRead, asked_at: datetime) -> Iterat
         if row.id in before.ids:
             yield timedelta()
         elif row.started_at is None or row.started_at <= before.asked_at:
-            yield asked_at - row.triggered_at
+            least = before.asked_at - row.triggered_at
+            yield min(2 * least + _SECOND, asked_at - row.triggered_at)
 
 
 def settle_lag(

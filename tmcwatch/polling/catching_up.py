@@ -31,9 +31,6 @@ ROWS_WANTED = 8 * PAGE_LIMIT
 
 NARROWEST_WIDTH = timedelta(seconds=1)
 
-LOOK_EVERY = 5.0
-"""Seconds between two looks at whether there is anything to catch up with."""
-
 RETRY_AFTER = (5.0, 60.0)
 
 
@@ -41,9 +38,11 @@ async def catch_up(looker: Looker) -> None:
     """Catch up with outages until cancelled. Failed reads are told and repeated."""
     width, wait = FIRST_WIDTH, RETRY_AFTER[0]
     while True:
+        await looker.outage.wait()
         position = await looker.memory.position()
         if position is None or position.away is None:
-            await anyio.sleep(LOOK_EVERY)
+            # A look that finds another outage meanwhile sets it again with the next beat.
+            looker.outage = anyio.Event()
             continue
         try:
             read = await _catch_up(looker, position, width)

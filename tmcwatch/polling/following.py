@@ -1,7 +1,6 @@
 """Following what is open: read again by the fewest requests, and never ended by an absence."""
 
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -9,7 +8,7 @@ import anyio
 
 from tmcwatch.api.errors import NotFound
 from tmcwatch.domain.budget import Purpose
-from tmcwatch.domain.execution import BAD_ENDS, OPEN, ExecutionId, Row
+from tmcwatch.domain.execution import BAD_ENDS, ENDS, OPEN, ExecutionId, Row
 from tmcwatch.domain.following import OpenRun, cheapest_cover, in_turn
 from tmcwatch.domain.observation import Followed, Position
 from tmcwatch.domain.window import Window
@@ -69,26 +68,29 @@ class Follower:
     async def _read(
         self, position: Position, due: Sequence[Followed]
     ) -> tuple[Sequence[Row], int]:
-        """Read what is due; answer with it, and with how many were left for later."""
+        """Read what is due; answer with it, and with how many were left for later.
+
+        What has ended is told at once. The rest has mostly nothing new to tell, and is told
+        together in the end, as each telling is a transaction.
+        """
         runs = {run.id: OpenRun(id=run.id, triggered_at=run.triggered_at) for run in due}
         cover = cheapest_cover(runs.values(), await self.memory.triggers())
-        seen: deque[Row] = deque()
+        seen: dict[ExecutionId, Row] = {}
         left = self.most
         for window in cover.windows[:left]:
             page = await self.list.page(window, 0, purpose=Purpose.ENDS)
             left -= 1
-            fresh = tuple(row for row in page.rows if row.id in runs)
-            await self._seen(position, fresh)
-            seen.extend(fresh)
-            for row in fresh:
-                runs.pop(row.id, None)
+            fresh = {row.id: row for row in page.rows if runs.pop(row.id, None) is not None}
+            seen |= fresh
+            await self._tell(position, [row for row in fresh.values() if row.phase in ENDS])
         ids = tuple(in_turn(runs.values(), self._read_at))
         for id_ in ids[: max(left, 0)]:
             one = await self._one(id_)
             if one is not None:
-                await self._seen(position, (one,))
-                seen.append(one)
-        return seen, len(ids[max(left, 0) :])
+                seen[id_] = one
+                await self._tell(position, [one] if one.phase in ENDS else [])
+        await self._tell(position, [row for row in seen.values() if row.phase not in ENDS])
+        return tuple(seen.values()), len(ids[max(left, 0) :])
 
     async def _find_bad_ends(self, position: Position) -> None:
         """Ask by status for what ended badly: believed for what it shows, never for the rest."""
@@ -96,14 +98,14 @@ class Follower:
         window = Window(start=now - BAD_ENDS_WITHIN, end=now)
         for status in self.list.bad_statuses:
             page = await self.list.page(window, 0, purpose=Purpose.ENDS, status=status)
-            await self._seen(
+            await self._tell(
                 position,
-                tuple(
+                [
                     row
                     for row in page.rows
                     if row.phase in BAD_ENDS
                     and (row.ended_at or row.triggered_at) >= position.watched_from
-                ),
+                ],
             )
 
     def _forget_ended(self, followed: Iterable[Followed]) -> None:
@@ -129,7 +131,7 @@ class Follower:
         self._missing.pop(id_, None)
         return row
 
-    async def _seen(self, position: Position, rows: tuple[Row, ...]) -> None:
+    async def _tell(self, position: Position, rows: Collection[Row]) -> None:
         for row in rows:
             self._read_at[row.id] = anyio.current_time()
         if rows:

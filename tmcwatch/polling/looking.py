@@ -84,6 +84,8 @@ class Looker:
     rereads: Rereads
     now: Callable[[], datetime]
     send: Callable[[Observation], Awaitable[None]]
+    outage: anyio.Event = field(default_factory=anyio.Event)
+    """Set while an outage is to be caught up with; whoever catches up puts a new one here."""
     reader: Reader = field(init=False)
     teller: Teller = field(init=False)
     _follower: Follower = field(init=False)
@@ -143,6 +145,7 @@ class Looker:
             return Outcome.PROVEN
         self._learn_limits(position)
         settle = self.settle(position)
+        await self._set_clock(position)
         start = self._start(position, settle)
         head = await self._read_head(position, start, settle)
         await self._tell_head(position, head)
@@ -154,6 +157,12 @@ class Looker:
             return Outcome.FAILED
         is_behind = head.proven < self.list.now() - settle - CAUGHT_UP
         return Outcome.BEHIND if is_behind else Outcome.PROVEN
+
+    async def _set_clock(self, position: Position) -> None:
+        """Let TMC's first answer set the clock, before an outage is given an end by it."""
+        now = self.list.now()
+        if self._before is None and now - position.watermark > self.settings.outage:
+            await self._ask(Window(start=now - MARGIN, end=now), 0)
 
     async def _first_look(self) -> None:
         """Begin to watch from now on; what was before is history, read behind the head."""
@@ -241,6 +250,8 @@ class Looker:
             away=None if live is None else _away(position, live),
         )
         await self.teller.tell(looked, watched_from=position.watched_from)
+        if live is not None:
+            self.outage.set()
 
     def _learned(self, position: Position, head: _Head) -> Learned | None:
         """Answer with what a head read showed of how TMC keeps the list, None for nothing new."""

@@ -21,6 +21,7 @@ from tmcwatch.simulator.scenario import (
     scenarios,
     small,
     tenant_a,
+    tenant_b,
 )
 from tmcwatch.simulator.serving import Addresses, served
 from tmcwatch.simulator.simulator import Reading, Simulator
@@ -59,4 +60,5 @@ __all__ = [
     "served",
     "small",
     "tenant_a",
+    "tenant_b",
 ]

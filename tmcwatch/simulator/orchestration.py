@@ -1,7 +1,7 @@
 """TMC's Orchestration API: the names of tasks, plans, workspaces and environments."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from starlette.requests import Request
@@ -37,14 +37,14 @@ class Orchestration:
 
     async def tasks(self, request: Request) -> Response:
         artifact = request.query_params.get("artifactId")
-        tasks = [
-            task for task in self._tenant.tasks if artifact is None or task.artifact_id == artifact
-        ]
+        tasks: Sequence[Task] = self._tenant.tasks
+        if artifact is not None:
+            tasks = [task for task in tasks if task.artifact_id == artifact]
         return _page(request, self._seen(request, tasks), rows.task_extract)
 
     async def task(self, request: Request) -> Response:
         task_id = checked_id(request.path_params["subject"], HEX_ID, "Task ID")
-        for task in self._seen(request, list(self._tenant.tasks)):
+        for task in self._seen(request, self._tenant.tasks):
             if task.id == task_id:
                 return JSONResponse(rows.task_definition(task))
         raise Refused(404, "Not Found")
@@ -61,7 +61,7 @@ class Orchestration:
 
     async def plan(self, request: Request) -> Response:
         plan_id = checked_id(request.path_params["subject"], UUID_ID, "Plan ID")
-        for plan in self._seen(request, list(self._tenant.plans)):
+        for plan in self._seen(request, self._tenant.plans):
             if plan.id == plan_id:
                 return JSONResponse(rows.plan_definition(plan))
         raise Refused(404, "Not Found")
@@ -82,32 +82,38 @@ class Orchestration:
     def _lost(self, request: Request) -> frozenset[str]:
         return self._simulator.view(request.url.path, skew=request.scope[SKEW]).lost
 
-    def _seen(self, request: Request, subjects: list[Subject]) -> list[Subject]:
+    def _seen(self, request: Request, subjects: Sequence[Subject]) -> Sequence[Subject]:
         lost = self._lost(request)
-        return [each for each in subjects if each.workspace.id not in lost]
+        return [each for each in subjects if each.workspace.id not in lost] if lost else subjects
 
 
 def _page(
-    request: Request, subjects: list[Subject], render: Callable[[Subject], rows.Json]
+    request: Request, subjects: Sequence[Subject], render: Callable[[Subject], rows.Json]
 ) -> Response:
     params = request.query_params
+    found = _filtered(params, subjects)
+    offset, limit = page_of(dict(params))
+    items = [render(each) for each in found[offset : offset + limit]]
+    page = {"items": items, "limit": limit, "offset": offset, "total": len(found)}
+    return JSONResponse(page)
+
+
+def _filtered(params: Mapping[str, str], subjects: Sequence[Subject]) -> Sequence[Subject]:
     name = params.get("name", "")
     workspace = params.get("workspaceId")
     environment = params.get("environmentId")
     for value, what in ((workspace, "Workspace ID"), (environment, "Environment ID")):
         if value is not None:
             checked_id(value, HEX_ID, what)
-    found = [
+    if not name and workspace is None and environment is None:
+        return subjects  # not even looked at: the names of a large tenant are hundreds of pages
+    return [
         each
         for each in subjects
         if name in each.name
         and workspace in {None, each.workspace.id}
         and environment in {None, each.workspace.environment.id}
     ]
-    offset, limit = page_of(dict(params))
-    items = [render(each) for each in found[offset : offset + limit]]
-    page = {"items": items, "limit": limit, "offset": offset, "total": len(found)}
-    return JSONResponse(page)
 
 
 def _matching(request: Request, items: list[rows.Json]) -> list[rows.Json]:

@@ -89,7 +89,10 @@ def tenant_of(scenario: Scenario) -> Tenant:
         for n, (environment, name) in enumerate(places)
     )
     tasks = tuple(_task(scenario, n, workspaces, dice) for n in range(scenario.tasks))
-    plans = tuple(_plan(scenario, n, tasks, dice) for n in range(scenario.plans))
+    tasks_of: dict[str, list[Task]] = {}
+    for task in tasks:
+        tasks_of.setdefault(task.workspace.id, []).append(task)
+    plans = tuple(_plan(scenario, n, tasks_of, dice) for n in range(scenario.plans))
     account = f"{scenario.seed:08x}-0000-4000-8000-000000900000"
     return Tenant(
         account_id=account,
@@ -117,12 +120,14 @@ def _task(
     )
 
 
-def _plan(scenario: Scenario, n: int, tasks: tuple[Task, ...], dice: random.Random) -> Plan:
+def _plan(
+    scenario: Scenario, n: int, tasks_of: dict[str, list[Task]], dice: random.Random
+) -> Plan:
     given = scenario.plan_names[n] if n < len(scenario.plan_names) else f"plan_{n:03d}"
     # A plan lives where tasks live: an empty workspace would leave it nothing to run.
-    homes = tuple({task.workspace.id: task.workspace for task in tasks}.values())
+    homes = tuple(tasks[0].workspace for tasks in tasks_of.values())
     name, workspace = _placed(given, homes, n)
-    own = [task for task in tasks if task.workspace.id == workspace.id]
+    own = tasks_of[workspace.id]
     shape = scenario.plan_shapes[n % len(scenario.plan_shapes)]
     steps = tuple(
         _step(scenario, n, position, own, shape=shape, dice=dice)

@@ -21,6 +21,7 @@ from tmcwatch.simulator.index import Index
 from tmcwatch.simulator.making import PlanWish, TaskWish, make_plan_run, make_task_run
 from tmcwatch.simulator.promotions import PromotionRun, Promotions
 from tmcwatch.simulator.scenario import Scenario, StagedPlanRun, StagedTaskRun
+from tmcwatch.simulator.slots import Slots
 from tmcwatch.simulator.tenant import Task, tenant_of
 from tmcwatch.simulator.traffic import Traffic
 
@@ -53,6 +54,7 @@ class World:
         self.plans_of: dict[str, Index[PlanRun]] = {}
         self._by_id: dict[str | int, TaskRun] = {}
         self._plan_by_id: dict[str | int, PlanRun] = {}
+        self._slots = Slots(scenario.at_once) if scenario.at_once else None
         begin = milliseconds(start - scenario.history)
         self._traffic = Traffic(scenario, self.tenant, start=begin)
         self._pending: list[tuple[int, int, TaskRun]] = []
@@ -359,6 +361,8 @@ class World:
             heapq.heappush(self._pending, (child.triggered, child.number, child))
 
     def _enter(self, run: TaskRun) -> None:
+        if self._slots is not None:
+            run = self._slots.taken_by(run)
         self.tasks.add(run)
         for key in _places(run):
             self.tasks_of.setdefault(key, Index()).add(run)

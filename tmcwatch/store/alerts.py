@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, true, update
+from sqlalchemy import Connection, bindparam, delete, func, select, true, update
 from sqlalchemy.dialects.sqlite import insert
 
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity, Status
@@ -15,7 +15,26 @@ from tmcwatch.domain.rule import LASTING
 from tmcwatch.store.moments import loaded, stored
 from tmcwatch.store.schema import alerts, groups, members
 
-# Built once: they are asked at every round.
+# Built once: they are asked at every round, some for every end of a run.
+_ONGOING = (
+    select(alerts)
+    .where(
+        alerts.c.ends_at.is_(None),
+        alerts.c.account == bindparam("asked_account"),
+        alerts.c.kind == bindparam("asked_kind"),
+        alerts.c.subject == bindparam("asked_subject"),
+    )
+    .order_by(alerts.c.starts_at, alerts.c.id)
+)
+_NEW = insert(alerts)
+_SAVED = _NEW.on_conflict_do_update(
+    index_elements=["id"],
+    set_={
+        column.name: _NEW.excluded[column.name]
+        for column in alerts.c
+        if column.name not in {"id", "held"}
+    },
+)
 _ALERT = select(alerts).where(alerts.c.id == bindparam("asked_id"))
 _HELD = select(alerts).where(alerts.c.held == true()).order_by(alerts.c.starts_at, alerts.c.id)
 _STALE = (
@@ -40,13 +59,8 @@ def ongoing_alerts(
     connection: Connection, account: AccountName, kind: Kind, subject: SubjectId
 ) -> tuple[Alert, ...]:
     """Answer with the open alerts of one task or plan."""
-    return _alerts_where(
-        connection,
-        alerts.c.ends_at.is_(None)
-        & (alerts.c.account == account)
-        & (alerts.c.kind == kind.value)
-        & (alerts.c.subject == subject),
-    )
+    asked = {"asked_account": account, "asked_kind": kind.value, "asked_subject": subject}
+    return tuple(_alert(values) for values in connection.execute(_ONGOING, asked))
 
 
 def load_alert(connection: Connection, id_: AlertId) -> Alert | None:
@@ -56,7 +70,9 @@ def load_alert(connection: Connection, id_: AlertId) -> Alert | None:
 
 def open_alerts(connection: Connection) -> tuple[Alert, ...]:
     """Answer with every open alert, oldest first."""
-    return _alerts_where(connection, alerts.c.ends_at.is_(None))
+    query = select(alerts).where(alerts.c.ends_at.is_(None))
+    found = connection.execute(query.order_by(alerts.c.starts_at, alerts.c.id))
+    return tuple(_alert(values) for values in found)
 
 
 def stale_alerts(connection: Connection, before: datetime, *, most: int) -> tuple[Alert, ...]:
@@ -74,13 +90,8 @@ def newest_alerts(connection: Connection, most: int) -> tuple[Alert, ...]:
 def save_alerts(connection: Connection, changed: Iterable[Alert]) -> None:
     """Write alerts that are new or changed; whether they are held back stays as it is."""
     rows = [_values(alert) for alert in changed]
-    if not rows:
-        return
-    statement = insert(alerts)
-    replaced = {
-        c.name: statement.excluded[c.name] for c in alerts.c if c.name not in {"id", "held"}
-    }
-    connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=replaced), rows)
+    if rows:
+        connection.execute(_SAVED, rows)
 
 
 def held_alerts(connection: Connection) -> tuple[Alert, ...]:
@@ -180,11 +191,6 @@ def drop_group(connection: Connection, group: str) -> None:
     """Empty a group that the config no longer has; its number stays, so that ids never repeat."""
     connection.execute(delete(members).where(members.c.group_key == group))
     connection.execute(update(groups).where(groups.c.key == group).values(flush_at=None))
-
-
-def _alerts_where(connection: Connection, condition: ColumnElement[bool]) -> tuple[Alert, ...]:
-    query = select(alerts).where(condition).order_by(alerts.c.starts_at, alerts.c.id)
-    return tuple(_alert(values) for values in connection.execute(query))
 
 
 def _alert(values: Any) -> Alert:  # noqa: ANN401 - a row

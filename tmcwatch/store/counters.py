@@ -4,10 +4,17 @@ from collections import Counter
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
-from sqlalchemy.dialects.sqlite import Insert, insert
+from sqlalchemy.dialects.sqlite import insert
 
 from tmcwatch.domain.execution import AccountName, Kind
 from tmcwatch.store.schema import counters
+
+# Built once: it is asked for every look.
+_NEW = insert(counters)
+_ADDED = _NEW.on_conflict_do_update(
+    index_elements=["metric", "account", "environment", "workspace", "kind", "label"],
+    set_={"value": counters.c.value + _NEW.excluded.value},
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,15 +44,4 @@ def add_to_counters(connection: Connection, increments: Counter[Counted]) -> Non
         for counted, value in increments.items()
     ]
     if rows:
-        connection.execute(_ADD, rows)
-
-
-def _add() -> Insert:
-    statement = insert(counters)
-    return statement.on_conflict_do_update(
-        index_elements=["metric", "account", "environment", "workspace", "kind", "label"],
-        set_={"value": counters.c.value + statement.excluded.value},
-    )
-
-
-_ADD = _add()
+        connection.execute(_ADDED, rows)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, select, true
-from sqlalchemy.dialects.sqlite import Insert, insert
+from sqlalchemy.dialects.sqlite import insert
 
 from tmcwatch.domain.execution import (
     BAD_ENDS,
@@ -40,28 +40,24 @@ _FOLLOWED = (
     .where(executions.c.open, _OF_LIST)
     .order_by(executions.c.triggered_at)
 )
-_BY_ID = select(executions).where(
-    _OF_LIST, executions.c.id.in_(bindparam("asked_ids", expanding=True))
-)
 _TRIGGERS_OF = (
     select(executions.c.triggered_at)
     .where(_OF_LIST)
     .order_by(executions.c.triggered_at.desc())
     .limit(bindparam("most"))
 )
-
-
-def _save() -> Insert:
-    statement = insert(executions)
-    replaced = {
-        column.name: statement.excluded[column.name]
+_OF_IDS = select(executions).where(
+    _OF_LIST, executions.c.id.in_(bindparam("asked_ids", expanding=True))
+)
+_NEW = insert(executions)
+_SAVED = _NEW.on_conflict_do_update(
+    index_elements=["account", "kind", "id"],
+    set_={
+        column.name: _NEW.excluded[column.name]
         for column in executions.c
         if not column.primary_key and column.name != "first_seen_at"
-    }
-    return statement.on_conflict_do_update(index_elements=["account", "kind", "id"], set_=replaced)
-
-
-_SAVE = _save()
+    },
+)
 
 
 def load_executions(
@@ -76,7 +72,7 @@ def load_executions(
             "asked_kind": kind.value,
             "asked_ids": wanted[begin : begin + _IDS_AT_ONCE],
         }
-        for values in connection.execute(_BY_ID, asked).all():
+        for values in connection.execute(_OF_IDS, asked).all():
             execution = _execution(account, kind, values)
             found[execution.row.id] = execution
     return found
@@ -85,7 +81,7 @@ def load_executions(
 def save_executions(connection: Connection, changed: Sequence[Execution]) -> None:
     """Write executions that are new or changed."""
     if changed:
-        connection.execute(_SAVE, [_values(execution) for execution in changed])
+        connection.execute(_SAVED, [_values(execution) for execution in changed])
 
 
 def followed_executions(

@@ -50,6 +50,7 @@ _COUNTER = (
     counters.c.label,
     counters.c.value,
 )
+_AT_ONCE = 1_000
 _OWED = (State.PENDING.value, State.SENDING.value)
 
 
@@ -63,7 +64,7 @@ def read_snapshot(connection: Connection, now: datetime) -> Snapshot:
     return Snapshot(
         at=now,
         lists=_lists(connection),
-        subjects=tuple(_subject_state(row) for row in _rows(connection, _WATCHED)),
+        subjects=_subjects(connection),
         counters=tuple(_counter_state(row) for row in _rows(connection, select(*_COUNTER))),
         alerts_firing=_alerts_firing(connection),
         outbox=_outbox(connection),
@@ -124,10 +125,21 @@ def _open_executions(connection: Connection) -> Mapping[tuple[str, str], _Open]:
     return found
 
 
-def _subject_state(row: Sequence[Any]) -> SubjectState:
+def _subjects(connection: Connection) -> tuple[SubjectState, ...]:
+    """Read tasks and plans, a portion at a time: of a large tenant there are tens of thousands."""
+    found = connection.execute(_WATCHED.execution_options(yield_per=_AT_ONCE))
+    shared: dict[Any, Any] = {}
+    return tuple(_subject_state(row, shared) for row in found)
+
+
+def _subject_state(row: Sequence[Any], shared: dict[Any, Any]) -> SubjectState:
+    """Answer with one; the names of workspaces are `shared` with those before it."""
     # By position: looking up names takes too long for thousands of rows at each scrape.
     account, kind, id_, name, *row_names = row[:8]
-    workspace_id, workspace, environment_id, environment = row_names
+    account = shared.setdefault(account, account)
+    workspace_id, workspace, environment_id, environment = (
+        shared.setdefault(name, name) for name in row_names
+    )
     phase, success, completion, failing, failures, succeeded, failed, other = row[8:]
     return SubjectState(
         account=AccountName(account),

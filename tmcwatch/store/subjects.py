@@ -1,11 +1,13 @@
 """Tasks and plans in the store: their names, their last runs and their counters."""
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, false, func, select, true, update
-from sqlalchemy.dialects.sqlite import Insert, insert
+from sqlalchemy.dialects.sqlite import insert
 
 from tmcwatch.domain.execution import UNKNOWN, AccountName, Kind, Phase, Subject, SubjectId
 from tmcwatch.domain.standing import Standing
@@ -13,9 +15,25 @@ from tmcwatch.store.moments import loaded, stored
 from tmcwatch.store.schema import subjects
 
 _IDS_AT_ONCE = 500  # databases bound the parameters of one statement
+_NAMES_AT_ONCE = 1_000
 
-# Built once: it is asked at every look.
-_BY_ID = select(subjects).where(
+# Built once: it is asked for every look, and for ends one by one.
+_OF_IDS = select(
+    subjects.c.id,
+    subjects.c.name,
+    subjects.c.workspace_id,
+    subjects.c.workspace,
+    subjects.c.environment_id,
+    subjects.c.environment,
+    subjects.c.last_success_at,
+    subjects.c.last_completion_at,
+    subjects.c.last_phase,
+    subjects.c.failing_since,
+    subjects.c.consecutive_failures,
+    subjects.c.succeeded,
+    subjects.c.failed,
+    subjects.c.other,
+).where(
     subjects.c.account == bindparam("asked_account"),
     subjects.c.kind == bindparam("asked_kind"),
     subjects.c.id.in_(bindparam("asked_ids", expanding=True)),
@@ -57,19 +75,20 @@ def save_names(
 
     Those `outside` of what is watched are known by their names alone.
     """
-    rows = [_names(account, one) | {"outside": one in outside} for one in named]
     if complete:
         gone = update(subjects).where(subjects.c.account == account)
         connection.execute(gone.values(listed=False))
-    if not rows:
-        return
     statement = insert(subjects)
     columns = ("name", "workspace_id", "workspace", "environment_id", "environment")
     replaced = {name: statement.excluded[name] for name in (*columns, "listed", "outside")}
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["account", "kind", "id"], set_=replaced),
-        rows,
+    upsert = statement.on_conflict_do_update(
+        index_elements=["account", "kind", "id"], set_=replaced
     )
+    # In portions: the parameters of tens of thousands of rows take tens of megabytes.
+    rest = iter(named)
+    while portion := tuple(islice(rest, _NAMES_AT_ONCE)):
+        rows = [_names(account, one) | {"outside": one in outside} for one in portion]
+        connection.execute(upsert, rows)
 
 
 def load_subjects(
@@ -84,28 +103,36 @@ def load_subjects(
             "asked_kind": kind.value,
             "asked_ids": wanted[begin : begin + _IDS_AT_ONCE],
         }
-        for values in connection.execute(_BY_ID, asked):
-            subject = Subject(
-                kind=kind,
-                id=values.id,
-                name=values.name,
-                workspace_id=values.workspace_id,
-                workspace=values.workspace,
-                environment_id=values.environment_id,
-                environment=values.environment,
-            )
-            standing = Standing(
-                last_success_at=loaded(values.last_success_at),
-                last_completion_at=loaded(values.last_completion_at),
-                last_phase=None if values.last_phase is None else Phase(values.last_phase),
-                failing_since=loaded(values.failing_since),
-                consecutive_failures=values.consecutive_failures,
-                succeeded=values.succeeded,
-                failed=values.failed,
-                other=values.other,
-            )
+        for values in connection.execute(_OF_IDS, asked).all():
+            subject, standing = _subject(kind, values)
             found[subject.id] = (subject, standing)
     return found
+
+
+def _subject(kind: Kind, values: Sequence[Any]) -> tuple[Subject, Standing]:
+    # By position: looking up names takes too long for every end of a run.
+    id_, name, workspace_id, workspace, environment_id, environment, *stand = values
+    success, completion, phase, failing_since, failures, succeeded, failed, other = stand
+    subject = Subject(
+        kind=kind,
+        id=id_,
+        name=name,
+        workspace_id=workspace_id,
+        workspace=workspace,
+        environment_id=environment_id,
+        environment=environment,
+    )
+    standing = Standing(
+        last_success_at=loaded(success),
+        last_completion_at=loaded(completion),
+        last_phase=None if phase is None else Phase(phase),
+        failing_since=loaded(failing_since),
+        consecutive_failures=failures,
+        succeeded=succeeded,
+        failed=failed,
+        other=other,
+    )
+    return subject, standing
 
 
 def name_of(
@@ -125,7 +152,12 @@ def save_standings(
     rows = [_names(account, subject) | _standing(s) for subject, s in standings.items()]
     if not rows:
         return
-    connection.execute(_SAVE_STANDINGS, rows)
+    statement = insert(subjects)
+    replaced = {name: statement.excluded[name] for name in _standing(Standing())}
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["account", "kind", "id"], set_=replaced),
+        rows,
+    )
 
 
 def unknown_subjects(
@@ -163,12 +195,12 @@ def outside_subjects(
     """Answer with which of `ids` are outside of what is watched."""
     wanted = list(ids)
     found: set[SubjectId] = set()
-    for begin in range(0, len(wanted), _IDS_AT_ONCE):
+    for begin in range(0, len(wanted), 500):
         query = select(subjects.c.id).where(
             subjects.c.account == account,
             subjects.c.kind == kind.value,
             subjects.c.outside == true(),
-            subjects.c.id.in_(wanted[begin : begin + _IDS_AT_ONCE]),
+            subjects.c.id.in_(wanted[begin : begin + 500]),
         )
         found.update(SubjectId(id_) for (id_,) in connection.execute(query))
     return frozenset(found)
@@ -219,12 +251,3 @@ def _standing(standing: Standing) -> dict[str, object]:
         "failed": standing.failed,
         "other": standing.other,
     }
-
-
-def _save_standings() -> Insert:
-    statement = insert(subjects)
-    replaced = {name: statement.excluded[name] for name in _standing(Standing())}
-    return statement.on_conflict_do_update(index_elements=["account", "kind", "id"], set_=replaced)
-
-
-_SAVE_STANDINGS = _save_standings()

@@ -4,6 +4,7 @@ import platform
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 from prometheus_client import (
     CollectorRegistry,
@@ -156,8 +157,8 @@ class Metrics:
         """
         counted = list(self._registry.collect())
         room = self._series_budget - sum(len(metric.samples) for metric in counted)
-        known = [] if snapshot is None else metrics_of(snapshot, self._known, room=room)
-        exposition = _Exposition(metrics=(*counted, *known))
+        known = () if snapshot is None else metrics_of(snapshot, self._known, room=room)
+        exposition = _Exposition(metrics=chain(counted, known))
         encode: Callable[..., bytes]
         if "application/openmetrics-text" in (accept or "").lower():
             encode, content_type = openmetrics.generate_latest, OPENMETRICS
@@ -169,7 +170,9 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Exposition(Collector):
-    metrics: tuple[Metric, ...]
+    """Metrics to be written out once; each may be made only when its turn comes."""
+
+    metrics: Iterator[Metric]
 
     def collect(self) -> Iterator[Metric]:
-        return iter(self.metrics)
+        return self.metrics

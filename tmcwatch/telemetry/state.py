@@ -2,9 +2,10 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from itertools import accumulate
 from math import isinf
 
@@ -21,6 +22,7 @@ from tmcwatch.domain.snapshot import ListState, Snapshot, SubjectState
 from tmcwatch.telemetry.families import Family, named
 
 Labels = tuple[str, ...]
+_Labelled = tuple[SubjectState, Labels]
 _Stored = defaultdict[str, defaultdict[Labels, dict[str, float]]]
 
 SUM = "sum"
@@ -42,8 +44,22 @@ class Known:
     """With their severities."""
 
 
-def metrics_of(snapshot: Snapshot, known: Known, *, room: int) -> list[Metric]:
-    """Answer with the metrics, those of each task or plan only as far as there is room."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Offer:
+    """A metric of each task or plan, which is made only where there is room for it."""
+
+    name: str
+    size: int
+    """How many samples it would have."""
+    make: Callable[[], Metric]
+
+
+def metrics_of(snapshot: Snapshot, known: Known, *, room: int) -> Iterator[Metric]:
+    """Give the metrics, those of each task or plan only as far as there is room.
+
+    They are made one by one as they are asked for: together, those of tens of thousands of tasks
+    take more memory than all else.
+    """
     stored = _stored(snapshot)
     always = [
         *_of_lists(snapshot.lists, stored),
@@ -51,24 +67,20 @@ def metrics_of(snapshot: Snapshot, known: Known, *, room: int) -> list[Metric]:
         *_of_alert_path(snapshot, known),
     ]
     room -= sum(len(metric.samples) for metric in always)
-    return [*always, *_within(_of_subjects(snapshot.subjects), room)]
+    yield from always
+    yield from _within(_of_subjects(snapshot.subjects), room)
 
 
-def _within(metrics: Iterable[Metric], room: int) -> Iterator[Metric]:
+def _within(offers: Iterable[_Offer], room: int) -> Iterator[Metric]:
     """Keep whole metrics while there is room, and say what was left out."""
     dropped = _gauge("series_dropped")
-    for metric in metrics:
-        size = len(metric.samples)
-        is_kept = size <= room
-        room -= size if is_kept else 0
-        dropped.add_metric([_scraped_name(metric)], 0 if is_kept else size)
+    for offer in offers:
+        is_kept = offer.size <= room
+        room -= offer.size if is_kept else 0
+        dropped.add_metric([offer.name], 0 if is_kept else offer.size)
         if is_kept:
-            yield metric
+            yield offer.make()
     yield dropped
-
-
-def _scraped_name(metric: Metric) -> str:
-    return metric.name + {"counter": "_total", "info": "_info"}.get(metric.type, "")
 
 
 def _of_lists(lists: Sequence[ListState], stored: _Stored) -> Iterator[Metric]:
@@ -199,30 +211,62 @@ def _of_alert_path(snapshot: Snapshot, known: Known) -> Iterator[Metric]:
     yield from (firing, pending, oldest, dead)
 
 
-def _of_subjects(subjects: Sequence[SubjectState]) -> Iterator[Metric]:
-    """Answer with the metrics of each task and plan, the most needed first."""
+def _of_subjects(subjects: Sequence[SubjectState]) -> Iterator[_Offer]:
+    """Offer the metrics of each task and plan, the most needed first."""
     labelled = [(one, _labels(one)) for one in subjects]
-    executions = _counter("executions_total")
-    completion = _gauge("last_completion_timestamp_seconds")
-    success = _gauge("last_success_timestamp_seconds")
-    failures = _gauge("consecutive_failures")
-    for one, labels in labelled:
-        executions.add_metric((*labels, "succeeded"), one.succeeded)
-        executions.add_metric((*labels, "failed"), one.failed)
-        executions.add_metric((*labels, "other"), one.other)
-        failures.add_metric(labels, one.consecutive_failures)
-        if one.last_completion_at is not None:
-            completion.add_metric(labels, one.last_completion_at.timestamp())
-        if one.last_success_at is not None:
-            success.add_metric(labels, one.last_success_at.timestamp())
-    yield from (executions, completion, success, failures)
+    name = named("executions_total").name
+    yield _Offer(name=name, size=3 * len(labelled), make=partial(_executions, labelled))
+    yield _moments("last_completion_timestamp_seconds", labelled, lambda o: o.last_completion_at)
+    yield _moments("last_success_timestamp_seconds", labelled, lambda o: o.last_success_at)
+    name = named("consecutive_failures").name
+    yield _Offer(name=name, size=len(labelled), make=partial(_consecutive_failures, labelled))
     for kind in Kind:
-        family = named(f"{kind.value}_info")
-        info = InfoMetricFamily(_stem(family), family.help, labels=family.labels[:-1])
+        size = sum(one.subject.kind is kind for one, _ in labelled)
+        name = named(f"{kind.value}_info").name
+        yield _Offer(name=name, size=size, make=partial(_info, kind, labelled))
+
+
+def _executions(labelled: Sequence[_Labelled]) -> Metric:
+    metric = _counter("executions_total")
+    for one, labels in labelled:
+        metric.add_metric((*labels, "succeeded"), one.succeeded)
+        metric.add_metric((*labels, "failed"), one.failed)
+        metric.add_metric((*labels, "other"), one.other)
+    return metric
+
+
+def _moments(
+    name: str,
+    labelled: Sequence[_Labelled],
+    moment_of: Callable[[SubjectState], datetime | None],
+) -> _Offer:
+    """Offer a moment in the life of each task and plan that had it."""
+
+    def make() -> Metric:
+        metric = _gauge(name)
         for one, labels in labelled:
-            if one.subject.kind is kind:
-                info.add_metric(labels, {"name": _safe(one.subject.name)})
-        yield info
+            if (moment := moment_of(one)) is not None:
+                metric.add_metric(labels, moment.timestamp())
+        return metric
+
+    size = sum(moment_of(one) is not None for one, _ in labelled)
+    return _Offer(name=named(name).name, size=size, make=make)
+
+
+def _consecutive_failures(labelled: Sequence[_Labelled]) -> Metric:
+    metric = _gauge("consecutive_failures")
+    for one, labels in labelled:
+        metric.add_metric(labels, one.consecutive_failures)
+    return metric
+
+
+def _info(kind: Kind, labelled: Sequence[_Labelled]) -> Metric:
+    family = named(f"{kind.value}_info")
+    metric = InfoMetricFamily(_stem(family), family.help, labels=family.labels[:-1])
+    for one, labels in labelled:
+        if one.subject.kind is kind:
+            metric.add_metric(labels, {"name": _safe(one.subject.name)})
+    return metric
 
 
 def _labels(one: SubjectState) -> Labels:
