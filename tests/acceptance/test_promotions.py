@@ -10,6 +10,7 @@ import pytest
 from tests.acceptance.conftest import CONFIG
 from tests.oracle import episodes
 from tests.oracle import told as told_of
+from tmcwatch.domain.rule import ABOUT_OURSELVES
 from tmcwatch.simulator import Dialect, small
 
 MINUTE = timedelta(minutes=1)
@@ -28,10 +29,11 @@ def promote(stage, ends="PROMOTED", **settings):
 
 
 def told(stage):
+    """Answer with what was told of promotions: an outage opens alerts of its own."""
     return [
         (alert["labels"]["rule"], alert["status"])
         for alert in stage.inbox.alerts
-        if alert["labels"]["rule"] != "watching"
+        if alert["labels"]["rule"] not in ABOUT_OURSELVES
     ]
 
 

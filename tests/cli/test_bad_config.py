@@ -108,7 +108,7 @@ def test_a_store_without_its_folder_is_one_line(cannot_run, config):
 
 def test_a_folder_is_no_store(cannot_run, config, tmp_path):
     (tmp_path / "tmcwatch.db").mkdir()
-    assert "unable to open database file" in cannot_run(config())
+    assert "is a folder, not a file" in cannot_run(config())
 
 
 def test_a_file_that_is_no_database_is_no_store(cannot_run, config, tmp_path):

@@ -14,6 +14,7 @@ from tmcwatch.store.schema import cursors
 from tmcwatch.store.transitions import save_cursor
 
 PAGE = 4096
+PAGE_OF_ROWS = 0x0D  # how SQLite marks it: an index has other pages
 ROWS = 3_000
 
 
@@ -30,6 +31,16 @@ def whole(tmp_path_factory):
     store.write(remember)
     store.close()
     return path.read_bytes()
+
+
+def begin_of_a_page_of_rows(whole):
+    """Answer with where a page from the middle of the filled table begins."""
+    begins = [
+        begin
+        for begin in range(PAGE, len(whole), PAGE)
+        if whole[begin] == PAGE_OF_ROWS and b"of many" in whole[begin : begin + PAGE]
+    ]
+    return begins[len(begins) // 2]
 
 
 @pytest.fixture
@@ -64,8 +75,8 @@ def test_a_damaged_file_is_refused_with_what_to_do(path, whole, damage):
 
 
 def test_a_damaged_page_is_found_where_it_is_read_and_told_as_damage(path, whole):
-    middle = len(whole) // 2 // PAGE * PAGE
-    path.write_bytes(whole[:middle] + b"\xff" * PAGE + whole[middle + PAGE :])
+    begin = begin_of_a_page_of_rows(whole)
+    path.write_bytes(whole[:begin] + b"\xff" * PAGE + whole[begin + PAGE :])
     store = open_store(url_of(path))
     with pytest.raises(StoreDamagedError, match=r"damaged \(database disk image is malformed\)"):
         store.read(lambda connection: connection.execute(select(cursors)).all())

@@ -1,7 +1,4 @@
-"""The real daemon that kills itself right before or right after a commit: a program of its own.
-
-Called as `python -m tests.process.crashing COMMIT MOMENT NUMBER CONFIG`.
-"""
+"""The real daemon that kills itself right before or right after a commit: a program of its own."""
 
 import os
 import signal
@@ -35,7 +32,8 @@ COMMITS = frozenset(
     }
 )
 """The functions that tracking, alerting and delivering commit."""
-HARMLESS = frozenset({"_clean_up"})
+HARMLESS = frozenset({"_clean_up", "begin", "_register"})
+"""The functions that commit only what an earlier life or the config left to be done."""
 UNHEARD_OF = 4
 """The exit code where something else is committed: there, too, it must be killed."""
 
@@ -105,6 +103,5 @@ async def run(crash: Crash, path: Path) -> None:
     await Daemon(path, config, world, Metrics(version="crashing")).run()
 
 
-if __name__ == "__main__":
-    commit, moment, number, path = sys.argv[1:]
+def main(commit: str, moment: str, number: str, path: str) -> None:
     anyio.run(run, Crash(commit, moment, int(number)), Path(path))

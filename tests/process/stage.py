@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tests.oracle import Told, episodes, runs_inside_plans, told
+from tests.process.lives import Lives, lives
 from tmcwatch.serving.server import address_of, bind, serve
 from tmcwatch.simulator import Endings, Simulator, busy, served
 from tmcwatch.store.engine import Store, StoreError
@@ -61,11 +62,12 @@ class Stage:
     simulator: Simulator
     inbox: Inbox
     config: Path
+    lives: Lives
+    """For the daemon as often as it is killed; the last time it is started by itself."""
 
-    def start(self, module: str = "tmcwatch", *words: str) -> subprocess.Popen[bytes]:
-        """Start the daemon: the real one, or a module that runs it and is given more words."""
-        command = [sys.executable, "-m", module, *(words or ("run", "--config")), str(self.config)]
-        with (self.config.parent / "log").open("ab") as log:
+    def start(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "tmcwatch", "run", "--config", str(self.config)]
+        with self.lives.log.open("ab") as log:
             return subprocess.Popen(command, stdout=log, stderr=log)
 
     def rows(self, query):
@@ -116,12 +118,16 @@ async def staged(folder: Path, text: str, *, slow: float, executions_per_second:
         Route("/answers/{status:int}", refuse, methods=["POST"]),
     ]
     app = Starlette(routes=routes)
-    async with served(simulator) as addresses, anyio.create_task_group() as group:
+    async with (
+        lives(folder / "log") as begun,
+        served(simulator) as addresses,
+        anyio.create_task_group() as group,
+    ):
         with bind("127.0.0.1:0") as sock:
             group.start_soon(partial(serve, app, sock=sock))
             config = folder / "tmcwatch.yaml"
             config.write_text(text % {"api": addresses.api, "inbox": address_of(sock)})
-            yield Stage(simulator, inbox, config)
+            yield Stage(simulator, inbox, config, begun)
             group.cancel_scope.cancel()
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, select, update
+from sqlalchemy import Connection, bindparam, case, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from tmcwatch.domain.execution import AccountName, Kind
@@ -14,8 +14,21 @@ from tmcwatch.store.moments import loaded, span, span_stored, stored
 from tmcwatch.store.schema import capture, gaps
 
 # Built once: they are asked at every look or round.
-_POSITION = select(capture).where(
-    capture.c.account == bindparam("asked_account"), capture.c.kind == bindparam("asked_kind")
+_THIS = (capture.c.account == bindparam("asked_account")) & (
+    capture.c.kind == bindparam("asked_kind")
+)
+_POSITION = select(capture).where(_THIS)
+_WATCHED_FROM = select(capture.c.watched_from).where(_THIS)
+_CHANGE = update(capture).where(_THIS)
+_CAUGHT_UP = capture.c.away_to <= bindparam("to")
+_MOVE_WATERMARK = (
+    update(capture)
+    .where(_THIS, capture.c.watermark < bindparam("to"))
+    .values(
+        watermark=bindparam("to"),
+        away_from=case((_CAUGHT_UP, None), else_=capture.c.away_from),
+        away_to=case((_CAUGHT_UP, None), else_=capture.c.away_to),
+    )
 )
 _AWAY = select(capture.c.account, capture.c.kind, capture.c.away_from, capture.c.away_to).where(
     capture.c.away_to.is_not(None)
@@ -51,27 +64,22 @@ def position(connection: Connection, account: AccountName, kind: Kind) -> Positi
 
 def advance_capture(connection: Connection, looked: Looked) -> None:
     """Move what a look moved. The watermark never goes back."""
-    this = (capture.c.account == looked.account) & (capture.c.kind == looked.kind.value)
+    this = {"asked_account": looked.account, "asked_kind": looked.kind.value}
     if looked.watched_from is not None:
         _begin(connection, looked, looked.watched_from)
     changes = _head(looked) | _learned(looked.learned)
     changes |= _checked(looked.check, looked.at + looked.skew)
     if changes:
-        connection.execute(update(capture).where(this).values(**changes))
+        connection.execute(_CHANGE, this | changes)
     if looked.watermark is not None:
-        _move_watermark(connection, this, stored(looked.watermark))
+        # Past the end of an outage, that is caught up with.
+        connection.execute(_MOVE_WATERMARK, this | {"to": stored(looked.watermark)})
     if looked.gap is not None:
         _keep_gap(connection, looked, looked.gap)
     if looked.history_read:
         rest = looked.history
-        connection.execute(
-            update(capture)
-            .where(this)
-            .values(
-                history_from=stored(rest.start) if rest else None,
-                history_to=stored(rest.end) if rest else None,
-            )
-        )
+        begin, end = (stored(rest.start), stored(rest.end)) if rest else (None, None)
+        connection.execute(_CHANGE, this | {"history_from": begin, "history_to": end})
 
 
 def lists_catching_up(connection: Connection) -> Mapping[tuple[AccountName, Kind], Window]:
@@ -124,10 +132,8 @@ def accounts_with_history_read(connection: Connection) -> frozenset[AccountName]
 
 def watched_since(connection: Connection, account: AccountName, kind: Kind) -> datetime | None:
     """Answer with TMC's time from which a list is watched, None before the first look."""
-    query = select(capture.c.watched_from).where(
-        capture.c.account == account, capture.c.kind == kind.value
-    )
-    return loaded(connection.execute(query).scalar())
+    asked = {"asked_account": account, "asked_kind": kind.value}
+    return loaded(connection.execute(_WATCHED_FROM, asked).scalar())
 
 
 def _head(looked: Looked) -> dict[str, int]:
@@ -166,19 +172,6 @@ def _checked(check: Check | None, at: datetime) -> dict[str, int]:
             return {"audited_day_at": stored(at)}
         case _:
             return {}
-
-
-def _move_watermark(connection: Connection, this: ColumnElement[bool], to: int) -> None:
-    """Move the watermark forward; past an outage's end, that is caught up with."""
-    caught_up = capture.c.away_to <= to
-    moved = update(capture).where(this, capture.c.watermark < to)
-    connection.execute(
-        moved.values(
-            watermark=to,
-            away_from=case((caught_up, None), else_=capture.c.away_from),
-            away_to=case((caught_up, None), else_=capture.c.away_to),
-        )
-    )
 
 
 def _keep_gap(connection: Connection, looked: Looked, gap: Window) -> None:

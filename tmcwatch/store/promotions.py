@@ -4,7 +4,18 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, and_, delete, func, or_, select, update
+from sqlalchemy import (
+    Connection,
+    RowMapping,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert
 
 from tmcwatch.domain.execution import OPEN, AccountName, ExecutionId, Kind, Phase
@@ -21,6 +32,19 @@ _NAMED = and_(
     subjects.c.account == executions.c.account,
     subjects.c.kind == executions.c.kind,
     subjects.c.id == executions.c.subject,
+)
+_RUNNING = select(executions.c.id).where(
+    executions.c.open,
+    executions.c.account == bindparam("asked_account"),
+    executions.c.kind == Kind.PROMOTION.value,
+)
+# One that was read and is remembered no longer has been over for long.
+_IS_OPEN = or_(promotions.c.read_at.is_(None), promotions.c.execution.in_(_RUNNING))
+# Built once: it is asked at every look.
+_WANTED = (
+    select(promotions)
+    .where(promotions.c.account == bindparam("asked_account"), _IS_OPEN)
+    .order_by(promotions.c.asked_at, promotions.c.execution)
 )
 
 
@@ -49,19 +73,7 @@ def follow_promotion(
 
 def wanted_promotions(connection: Connection, account: AccountName) -> tuple[Wanted, ...]:
     """Answer with the executions of an account that are not over, the first asked for first."""
-    running = select(executions.c.id).where(
-        executions.c.open,
-        executions.c.account == account,
-        executions.c.kind == Kind.PROMOTION.value,
-    )
-    # One that was read and is remembered no longer has been over for long.
-    is_open = or_(promotions.c.read_at.is_(None), promotions.c.execution.in_(running))
-    query = (
-        select(promotions)
-        .where(promotions.c.account == account, is_open)
-        .order_by(promotions.c.asked_at, promotions.c.execution)
-    )
-    rows = connection.execute(query).all()
+    rows = connection.execute(_WANTED, {"asked_account": account}).all()
     watched_from = _watched_from(connection, account) if rows else None
     return tuple(
         Wanted(

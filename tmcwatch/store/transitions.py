@@ -18,13 +18,14 @@ _AFTER = (
     .order_by(transitions.c.sequence)
     .limit(bindparam("most"))
 )
+_APPEND = transitions.insert()
 _CURSOR = select(cursors.c.sequence).where(cursors.c.name == bindparam("asked_name"))
 
 
 def append_transitions(connection: Connection, found: Sequence[Transition]) -> None:
     """Add transitions to the log; their order there is the order they are told in."""
     if found:
-        connection.execute(transitions.insert(), [_values(transition) for transition in found])
+        connection.execute(_APPEND, [_values(transition) for transition in found])
 
 
 def transitions_after(

@@ -5,5 +5,6 @@ from alembic import context
 from tmcwatch.store.schema import metadata
 
 with context.config.attributes["engine"].begin() as connection:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
     context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
     context.run_migrations()
