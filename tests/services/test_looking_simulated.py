@@ -14,10 +14,12 @@ from tmcwatch.api.budget import Budget
 from tmcwatch.api.client import Client
 from tmcwatch.api.token import TokenText
 from tmcwatch.domain.execution import Kind, Phase
+from tmcwatch.domain.window import OFFSET_LIMIT, UNBOUNDED
 from tmcwatch.polling.asking import PlanList, TaskList
+from tmcwatch.polling.catching_up import catch_up
 from tmcwatch.polling.history import read_history
 from tmcwatch.polling.names import read_names
-from tmcwatch.simulator import Simulator, api_app, small
+from tmcwatch.simulator import OLD_DIALECT, Dialect, Simulator, api_app, small
 from tmcwatch.store.executions import load_executions
 
 QUIET = replace(small(), executions_per_day=0, plan_runs_per_day=0, late_share=0.0)
@@ -27,8 +29,12 @@ QUIET = replace(small(), executions_per_day=0, plan_runs_per_day=0, late_share=0
 def tenant(store, now):
     """Make a simulated tenant and ways to watch its lists: `tenant(window="trigger")`."""
 
-    def make(kind=TaskList, *, scenario=QUIET, window="overlap", history=timedelta()):
-        simulator = Simulator(scenario, now=now, window=window, connection_lost=httpx.ReadError)
+    def make(
+        kind=TaskList, *, scenario=QUIET, window="overlap", history=timedelta(), dialect=None
+    ):
+        simulator = Simulator(
+            scenario, now=now, window=window, dialect=dialect, connection_lost=httpx.ReadError
+        )
         client = Client(
             PROD,
             base_url="http://tmc",
@@ -143,3 +149,45 @@ async def test_unstable_pages_are_read_until_they_prove_everything(tenant):
     assert len(watch.ends()) == 250
     assert watch.rereads
     assert watch.position.watermark > watch.now() - timedelta(seconds=25)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "deepest"), [(Dialect(), OFFSET_LIMIT), (OLD_DIALECT, UNBOUNDED)]
+)
+@pytest.mark.parametrize("window", ["overlap", "trigger"])
+async def test_an_outage_of_a_busy_tenant_is_caught_up_with_whatever_tmc_takes(
+    tenant, dialect, deepest, window
+):
+    simulator, watch = tenant(window=window, dialect=dialect)
+    await beats(watch, 1)
+    tasks = simulator.world.tenant.tasks
+    began = watch.now()
+    await anyio.sleep(7200)
+    for number in range(2_400):
+        at = began + timedelta(seconds=60 + 2.9 * number)
+        simulator.world.start_task_run(tasks[number % 20].id, at=at, lasts=timedelta(seconds=1))
+    await watch.looker.look()
+    with anyio.move_on_after(120):
+        await catch_up(watch.looker)
+    await watch.looker.look()
+    assert len(watch.ends()) == 2_400
+    assert watch.position.away is None
+    assert watch.looker.reader.limits.deepest in {None, deepest}
+
+
+@pytest.mark.parametrize("window", ["overlap", "trigger"])
+async def test_more_runs_of_one_moment_than_tmc_lets_us_page_are_read_by_their_places(
+    tenant, window
+):
+    simulator, watch = tenant(window=window)
+    await read_names(PROD, watch.tmc.client, now=watch.now, send=watch.send)
+    await beats(watch, 1)
+    tasks = simulator.world.tenant.tasks
+    for number in range(1_500):
+        simulator.world.start_task_run(
+            tasks[number % 20].id, lasts=timedelta(seconds=1), ends="EXECUTION_FAILED"
+        )
+    await beats(watch, 20)
+    assert len(watch.ends()) == 1_500
+    assert "bisected" in watch.rereads
+    assert watch.position.watermark > watch.now() - timedelta(minutes=2)
