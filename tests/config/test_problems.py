@@ -128,6 +128,10 @@ def test_files_that_cannot_be_read_are_told(tmp_path):
     [
         ("watc: {}", "c.yaml:4: watc: unknown key; allowed: accounts, grace, http, labels, log,"),
         ("watch: {settle: {floor: 1s}}", "watch.settle.floor: found '1s'; allowed: 2s to 1h"),
+        (
+            "watch: {settle: {floor: 1m, ceiling: 30s}}",
+            "watch.settle.ceiling: it is less than the floor",
+        ),
         ("watch: {beat: 500ms}", "watch.beat: found '500ms'; allowed: 1s to 1h"),
         ("watch: {beat: 1.5s}", "watch.beat: found '1.5s'; allowed: a duration"),
         ("watch: {beat: 999999999d999999999d}", "allowed: a duration"),

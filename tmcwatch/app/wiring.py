@@ -185,10 +185,12 @@ def lists_of(config: Config, client: Client) -> tuple[List, ...]:
 
 def look_settings(config: Config, account: Account) -> LookSettings:
     """Answer with how a list is looked at, within what the budget grants in a beat."""
+    settle = config.watch.settle
     granted = CEILINGS[Family.PROCESSING] / 60 * account.api_share
     per_list = granted * config.watch.beat.total_seconds() / len(kinds_of(config))
     return LookSettings(
-        bounds=Bounds(floor=config.watch.settle.floor, ceiling=config.watch.settle.ceiling),
+        # A floor above the ceiling that nobody set is meant.
+        bounds=Bounds(floor=settle.floor, ceiling=max(settle.floor, settle.ceiling)),
         history=config.watch.history,
         beat=config.watch.beat,
         refreshes=max(int(per_list * REFRESH_SHARE), LEAST_REFRESHES),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 from tmcwatch.config.document import Plain
+from tmcwatch.config.durations import duration_from
 from tmcwatch.config.problems import KeyPath, suggestion
 
 Found = Iterator[tuple[KeyPath, str]]
@@ -24,6 +25,7 @@ def crosschecks(config: Plain, kinds: Sequence[str]) -> Found:
         _one_of(config, ("accounts",), ("token", "token_file")),
         _one_of(config, ("http", "tokens"), ("token", "file")),
         _nothing_watched(config),
+        _ceiling_below_floor(config),
         _promotions_of_nobody(config),
         _silent_receivers(config, kinds),
         _routes_to_nobody(config),
@@ -68,6 +70,15 @@ def _nothing_watched(config: Plain) -> Found:
     chosen = [str(_at(config, ("watch", kind))).lower() in _NO for kind in ("tasks", "plans")]
     if all(chosen):
         yield ("watch",), "tasks and plans are both off: nothing would be watched"
+
+
+def _ceiling_below_floor(config: Plain) -> Found:
+    floor, ceiling = (
+        duration_from(value) if isinstance(value, str) else None
+        for value in (_at(config, ("watch", "settle", key)) for key in ("floor", "ceiling"))
+    )
+    if floor is not None and ceiling is not None and ceiling < floor:
+        yield ("watch", "settle", "ceiling"), "it is less than the floor"
 
 
 def _promotions_of_nobody(config: Plain) -> Found:
