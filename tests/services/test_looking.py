@@ -67,8 +67,21 @@ async def test_what_many_pages_show_is_read_to_its_end(watching, now):
     for n in range(350):
         watch.tmc.put(f"r{n:03}", Phase.SUCCEEDED, ago=40 - n / 10, ended=0)
     assert await watch.look()
-    assert [len(look.rows) for look in watch.looks] == [100, 350]
+    assert [len(look.rows) for look in watch.looks] == [350]
     assert watch.position.watermark == now() - SETTLE
+
+
+async def test_what_the_newest_page_showed_is_told_even_if_the_rest_cannot_be_read(watching):
+    watch = watching()
+    await watch.look()
+    before = watch.position.watermark
+    await anyio.sleep(60)
+    for n in range(350):
+        watch.tmc.put(f"r{n:03}", Phase.SUCCEEDED, ago=40 - n / 10, ended=0)
+    watch.tmc.problems = [None, None, DOWN]
+    assert not await watch.look()
+    assert [len(look.rows) for look in watch.looks] == [100]
+    assert watch.position.watermark == before
 
 
 async def test_rows_newer_than_the_settled_stretch_are_believed_beside_it(watching):

@@ -210,9 +210,8 @@ class Looker:
     async def _read_head(self, position: Position, start: datetime, settle: timedelta) -> _Head:
         """Read what is new; answer with it and how far it proves that nothing is missing.
 
-        Usually one page holds everything. Where it does not, the newest page is believed, and told
-        at once, as far as it goes; the stretch that has settled is read beside it with its
-        certificate.
+        Usually one page holds everything. Where it does not, the newest page is believed as far
+        as it goes, and the stretch that has settled is read beside it with its certificate.
         """
         now, began = self.list.now(), anyio.current_time()
         window = Window(start=start, end=max(now, start))
@@ -222,8 +221,15 @@ class Looker:
         settled = min(now, asked_at) - settle
         if newest.doubt is None:
             return _Head(read=newest, asked_at=asked_at, proven=settled)
-        await self.teller.tell(self.teller.look(newest.rows), watched_from=position.watched_from)
-        closed = await self.reader.read(self._ask, Window(start=start, end=max(settled, start)))
+        try:
+            closed = await self.reader.read(
+                self._ask, Window(start=start, end=max(settled, start))
+            )
+        except ApiError:
+            # Told together if it can be, in the order of TMC's times; but told.
+            newest_rows = self.teller.look(newest.rows)
+            await self.teller.tell(newest_rows, watched_from=position.watched_from)
+            raise
         rows = {row.id: row for row in (*closed.rows, *newest.rows)}
         together = Read(
             window=closed.window,
