@@ -21,7 +21,7 @@ from tmcwatch.simulator import Reading, tenant_a
 EPOCH = datetime(2026, 11, 20, tzinfo=UTC)
 HISTORY = timedelta(days=1)
 REQUESTS_WANTED: Mapping[Reading, int] = {"overlap": 12, "trigger": 45}
-"""A minute in steady state, by the readings compared: in a third no list shows what never starts."""
+"""A minute in steady state, by reading; a third hides what never starts, so it is left out."""
 CRITICAL = 50
 HEADER = (
     f"  {'method':<24}{'asked/min':>12}{'most':>6}{'ends':>7}{'missed':>8}{'older':>7}"
