@@ -130,6 +130,15 @@ async def test_what_time_cannot_cut_is_read_workspace_by_workspace(now):
     assert (read.doubt, len(read.rows), read.total) == (None, 3_000, 3_000)
 
 
+async def test_runs_that_run_all_the_while_are_read_by_their_places_before_time_is_cut_away(now):
+    reading = Reading(now)
+    reading.list.by_trigger = False
+    crowd(reading, 3_000, workspaces=5, tasks=5)
+    read = await reading.read()
+    assert (read.doubt, len(read.rows), read.window) == (None, 3_000, reading.hour)
+    assert reading.said == ["bisected"]
+
+
 async def test_a_workspace_beyond_reach_is_read_task_by_task(now):
     reading = Reading(now)
     crowd(reading, 4_000, workspaces=2, tasks=8)

@@ -32,6 +32,9 @@ NARROWEST = timedelta(seconds=1)
 NARROWEST_WIDEST = timedelta(days=1)
 """No TMC was ever said to take less: what it refuses of a narrower window has another reason."""
 
+BARELY_LESS = 0.75
+"""Of the rows before: a cut that leaves more does not help, as most of them run all the while."""
+
 DEEP_ENOUGH = 5 * OFFSET_LIMIT
 """Where TMC takes any offset: so many rows in one read, as each further page may spoil it."""
 
@@ -105,18 +108,33 @@ class Reader:
                     raise
                 window = self._refused(window)
                 continue
-            if read.doubt is None:
-                return read
             if read.doubt is Doubt.OUT_OF_REACH:
-                if window.width <= NARROWEST:
-                    return await self._in_parts(ask, read)
-                window = self._narrowed(window, read.total)
-                continue
+                read = await self._within_reach(ask, read)
+                window = read.window
+            if read.doubt is None or read.doubt is Doubt.OUT_OF_REACH:
+                return read
             tried += 1
             if tried == TRIES:
                 return read
             self.rereads.reread(read.doubt)
             await anyio.sleep(REREAD_AFTER * 2 ** (tried - 1))
+
+    async def _within_reach(self, ask: AskPage, beyond: Read) -> Read:
+        """Read a part of a window that holds too much: cut by time, or else by places.
+
+        Cutting time helps little where most of the rows are of runs that run all the while.
+        """
+        parts: Read | None = None
+        while beyond.window.width > NARROWEST:
+            read = await self._once(ask, self._narrowed(beyond.window, beyond.total))
+            if read.doubt is not Doubt.OUT_OF_REACH:
+                return read
+            if parts is None and read.total > BARELY_LESS * beyond.total:
+                parts = await self._in_parts(ask, beyond)
+                if parts.doubt is None:
+                    return parts
+            beyond = read
+        return await self._in_parts(ask, beyond)
 
     async def _once(self, ask: AskPage, window: Window, part: Part = WHOLE) -> Read:
         first = await ask(window, 0, part)
