@@ -1,5 +1,6 @@
 """The settle lag: learned from rows that a read before ought to have shown."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -57,6 +58,13 @@ def row(name: str, *, triggered: float, started: float | None = None) -> Row:
 )
 def test_a_row_is_late_if_the_read_before_ought_to_have_shown_it(one, lag):
     assert [*lags([one], before=BEFORE, asked_at=at(11))] == ([] if lag is None else [lag])
+
+
+def test_what_the_read_before_had_no_page_for_was_not_late():
+    settled_only = replace(BEFORE, window=Window(start=at(0), end=at(8)))
+    rows = [row("beyond", triggered=9), row("within", triggered=7)]
+    found = [*lags(rows, before=settled_only, asked_at=at(11))]
+    assert found == [timedelta(minutes=4)]
 
 
 def test_without_samples_the_lag_stays_within_its_bounds():

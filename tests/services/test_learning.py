@@ -58,6 +58,18 @@ async def test_rows_in_time_teach_nothing_however_slow_the_beat(watching):
     assert watch.position.settle == SETTLE
 
 
+@pytest.mark.parametrize("by_trigger", [True, False])
+async def test_a_rush_of_more_rows_than_a_page_holds_teaches_nothing(watching, by_trigger):
+    watch = watching(by_trigger=by_trigger)
+    await watch.look()
+    for beat in range(20):
+        for n in range(200):
+            watch.tmc.put(f"r{beat:02}{n:03}", Phase.SUCCEEDED, ago=0, ended=0)
+            await anyio.sleep(0.05)
+        await watch.look()
+    assert watch.position.settle == SETTLE
+
+
 async def test_an_outage_of_ours_teaches_nothing(watching):
     watch = watching()
     await beats(watch, 2)

@@ -25,6 +25,7 @@ class HeadRead:
     """What a head read that succeeded leaves for the next one to measure by."""
 
     window: Window
+    """What it read whole: of several pages only the stretch that had settled."""
     asked_at: datetime
     """TMC's time when it was asked."""
     ids: frozenset[str]
@@ -51,7 +52,8 @@ def lags(rows: Iterable[Row], *, before: HeadRead, asked_at: datetime) -> Iterat
     read, or a slow beat would be taken for a slow TMC.
     """
     for row in rows:
-        if not before.window.start <= row.triggered_at <= before.asked_at:
+        covered_to = min(before.window.end, before.asked_at)
+        if not before.window.start <= row.triggered_at <= covered_to:
             continue
         if row.id in before.ids:
             yield timedelta()
