@@ -62,7 +62,9 @@ def test_a_row_is_late_if_the_read_before_ought_to_have_shown_it(one, lag):
 
 def test_what_the_read_before_had_no_page_for_was_not_late():
     settled_only = replace(BEFORE, window=Window(start=at(0), end=at(8)))
-    rows = [row("beyond", triggered=9), row("within", triggered=7)]
+    # Where windows overlap, a run is in the one that it starts in, however early it was triggered.
+    rows = [row("beyond", triggered=9), row("begun_beyond", triggered=7, started=9)]
+    rows += [row("within", triggered=7, started=7.5)]
     found = [*lags(rows, before=settled_only, asked_at=at(11))]
     assert found == [timedelta(minutes=4)]
 

@@ -57,7 +57,7 @@ def lags(rows: Iterable[Row], *, before: HeadRead, asked_at: datetime) -> Iterat
             continue
         if row.id in before.ids:
             yield timedelta()
-        elif row.started_at is None or row.started_at <= before.asked_at:
+        elif row.started_at is None or row.started_at <= covered_to:
             least = before.asked_at - row.triggered_at
             yield min(2 * least + _SECOND, asked_at - row.triggered_at)
 
