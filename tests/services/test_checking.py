@@ -216,3 +216,24 @@ async def test_what_comes_into_sight_was_not_missed_before(checked):
     assert counted(watch, "late_rows_total") == counted(watch, "audit_discrepancies_total") == 0
     assert watch.ends() == []
     assert checks(watch, Pass.DAY)
+
+
+async def test_an_audit_that_breaks_off_goes_on_where_it_stopped(checked):
+    watch, checker = checked(by_trigger=True)
+    await beats(watch, checker, hours=25)
+    checker._width = timedelta(hours=1)
+    turns = iter([False, False, True])
+    asked = watch.tmc.page
+
+    async def page(window, offset, **facts):
+        is_of_day = window.width > timedelta(minutes=30) and facts["purpose"] is Purpose.AUDIT
+        if is_of_day and next(turns, False):
+            raise Unavailable("page", "gone")
+        return await asked(window, offset, **facts)
+
+    watch.tmc.page = page
+    await beats(watch, checker, hours=2)
+    windows = [check.window for check in checks(watch, Pass.DAY)]
+    assert len(watch.failed) == 1
+    assert all(before.end == after.start for before, after in pairwise(windows))
+    assert windows[-1].end - windows[0].start == DAY

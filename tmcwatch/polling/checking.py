@@ -1,7 +1,7 @@
 """Checking what was certified before: a second pass, hourly samples and a daily audit."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -40,6 +40,8 @@ class Checker:
     looker: Looker
     random: Callable[[], float]
     _width: timedelta = SECOND_PASS_WIDTH
+    _left: dict[Pass, Window] = field(default_factory=dict)
+    """What is left of an audit that broke off: a long one would hardly ever end from the start."""
 
     async def check(self) -> bool:
         """Check what is due, and return; answers whether that succeeded."""
@@ -68,14 +70,17 @@ class Checker:
         if proven - oldest >= SAMPLE_WIDTH and is_due(position.audited_at, SAMPLE_EVERY, now):
             start = max(oldest, proven - SAMPLE_WITHIN)
             begin = start + (proven - SAMPLE_WIDTH - start) * self.random()
-            yield Window(start=begin, end=begin + SAMPLE_WIDTH), Pass.SAMPLE
+            sample = Window(start=begin, end=begin + SAMPLE_WIDTH)
+            yield self._left.get(Pass.SAMPLE, sample), Pass.SAMPLE
         if proven - oldest >= DAY and is_due(position.audited_day_at, DAY_EVERY, now):
-            yield Window(start=proven - DAY, end=proven), Pass.DAY
+            day = Window(start=proven - DAY, end=proven)
+            yield self._left.get(Pass.DAY, day), Pass.DAY
 
     async def _read(self, position: Position, whole: Window, kind: Pass) -> None:
         """Read a stretch window by window, and tell each as what it is."""
         begin = whole.start
         while begin < whole.end:
+            self._left[kind] = Window(start=begin, end=whole.end)
             window = Window(start=begin, end=min(begin + self._width, whole.end))
             read = await self.looker.reader.read(self._ask, window)
             if read.doubt is not None:
@@ -95,6 +100,7 @@ class Checker:
             looked = replace(self.looker.teller.look(read.rows), bad=read.bad, check=check)
             await self.looker.teller.tell(looked, watched_from=position.watched_from)
             await self.looker.teller.end()
+        self._left.pop(kind, None)
 
     async def _ask(self, window: Window, offset: int, part: Part = WHOLE) -> Page:
         return await self.looker.list.page(window, offset, purpose=Purpose.AUDIT, part=part)
