@@ -177,3 +177,11 @@ async def test_a_stranger_without_a_name_is_looked_up_once(bench):
     made.tmc.problems["t1"] = NotFound("promotion", "no", status=404)
     await made.run(timedelta(seconds=35))
     assert (made.tmc.names, len(made.rows())) == (1, 4)
+
+
+async def test_a_look_says_how_far_the_clock_of_tmc_is_off(bench):
+    """By it an end of just now is not taken for one that was found late."""
+    one = bench(ONE)
+    one.tmc.skew = timedelta(minutes=-20)
+    await one.follower.look()
+    assert [look.skew for look in one.sent if isinstance(look, Looked)] == [one.tmc.skew]

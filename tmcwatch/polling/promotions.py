@@ -97,6 +97,7 @@ class Follower:
                 account=self.account,
                 kind=Kind.PROMOTION,
                 at=self.now(),
+                skew=self.client.skew,
                 rows=(row,),
                 history_before=wanted.history_before,
             )
