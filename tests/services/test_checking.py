@@ -13,6 +13,7 @@ from tmcwatch.api.errors import Unavailable
 from tmcwatch.domain.budget import Purpose
 from tmcwatch.domain.execution import Phase
 from tmcwatch.domain.observation import Check, Looked, LookProblem, Pass
+from tmcwatch.domain.window import Window
 from tmcwatch.polling.checking import (
     DAY,
     SAMPLE_WIDTH,
@@ -237,3 +238,18 @@ async def test_an_audit_that_breaks_off_goes_on_where_it_stopped(checked):
     assert len(watch.failed) == 1
     assert all(before.end == after.start for before, after in pairwise(windows))
     assert windows[-1].end - windows[0].start == DAY
+
+
+async def test_what_is_left_of_an_audit_is_forgotten_where_checks_begin_anew(checked):
+    watch, checker = checked(by_trigger=True)
+    await beats(watch, checker, hours=3)
+    checker._left[Pass.SAMPLE] = Window(
+        start=watch.position.watched_from, end=watch.position.watched_from + SAMPLE_WIDTH
+    )
+    watch.store.write(lambda connection: restart_checks(connection, PROD, watch.now()))
+    begun = watch.now()
+    watch.sent.clear()
+    await beats(watch, checker, hours=4)
+    samples = [check.window for check in checks(watch, Pass.SAMPLE)]
+    assert samples
+    assert all(window.start >= begun for window in samples)

@@ -71,10 +71,15 @@ class Checker:
             start = max(oldest, proven - SAMPLE_WITHIN)
             begin = start + (proven - SAMPLE_WIDTH - start) * self.random()
             sample = Window(start=begin, end=begin + SAMPLE_WIDTH)
-            yield self._left.get(Pass.SAMPLE, sample), Pass.SAMPLE
+            yield self._rest(Pass.SAMPLE, sample, oldest), Pass.SAMPLE
         if proven - oldest >= DAY and is_due(position.audited_day_at, DAY_EVERY, now):
             day = Window(start=proven - DAY, end=proven)
-            yield self._left.get(Pass.DAY, day), Pass.DAY
+            yield self._rest(Pass.DAY, day, oldest), Pass.DAY
+
+    def _rest(self, kind: Pass, whole: Window, oldest: datetime) -> Window:
+        """Answer with what is left of an audit that broke off, unless it is out of bounds now."""
+        left = self._left.get(kind, whole)
+        return left if left.start >= oldest else whole
 
     async def _read(self, position: Position, whole: Window, kind: Pass) -> None:
         """Read a stretch window by window, and tell each as what it is."""
