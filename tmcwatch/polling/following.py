@@ -27,14 +27,6 @@ TELLING = timedelta(days=1)
 long-running services leave the lists after weeks."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refreshed:
-    """What following open executions came to."""
-
-    by_trigger: bool
-    """Whether it showed that TMC's lists go by trigger: one that runs was not in the head."""
-
-
 @dataclass(slots=True, kw_only=True)
 class Follower:
     """Follows the open executions of one list, within so many requests at each look."""
@@ -46,9 +38,10 @@ class Follower:
     _read_at: dict[ExecutionId, float] = field(default_factory=dict)
     _missing: dict[ExecutionId, tuple[float, float]] = field(default_factory=dict)
 
-    async def refresh(self, position: Position, head: Read, *, settle: timedelta) -> Refreshed:
+    async def refresh(self, position: Position, head: Read, *, settle: timedelta) -> bool:
         """Read the open executions that the head did not show, by the fewest requests.
 
+        Answers whether that showed that TMC's lists go by trigger: one that runs was not there.
         Where they are more than may be asked for, the newest bad ends are asked for by their
         status: that shows failures at once, whatever the size of the tenant.
         """
@@ -60,9 +53,8 @@ class Follower:
         if left or head.doubt is not None:
             await self._find_bad_ends(position)
         settled = head.window.end - settle
-        return Refreshed(
-            by_trigger=head.doubt is None
-            and any(_ought_to_show(row, head.window, before=settled) for row in seen)
+        return head.doubt is None and any(
+            _ought_to_show(row, head.window, before=settled) for row in seen
         )
 
     async def _read(

@@ -149,8 +149,8 @@ class Looker:
         start = self._start(position, settle)
         head = await self._read_head(position, start, settle)
         await self._tell_head(position, head)
-        refreshed = await self._follower.refresh(position, head.read, settle=settle)
-        if refreshed.by_trigger and position.reading is not Reading.TRIGGER:
+        by_trigger = await self._follower.refresh(position, head.read, settle=settle)
+        if by_trigger and position.reading is not Reading.TRIGGER:
             await self._tell_learned(position, Learned(reading=Reading.TRIGGER))
         if head.proven is None:
             await self.teller.fail_to_prove(head.read)
