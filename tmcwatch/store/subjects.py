@@ -183,10 +183,10 @@ def places(
         )
         .order_by(subjects.c.workspace_id, subjects.c.id)
     )
-    found: dict[str, tuple[SubjectId, ...]] = {}
+    found: dict[str, list[SubjectId]] = {}
     for workspace, subject in connection.execute(query):
-        found[workspace] = (*found.get(workspace, ()), SubjectId(subject))
-    return found
+        found.setdefault(workspace, []).append(SubjectId(subject))
+    return {workspace: tuple(subjects_of) for workspace, subjects_of in found.items()}
 
 
 def outside_subjects(
@@ -195,12 +195,12 @@ def outside_subjects(
     """Answer with which of `ids` are outside of what is watched."""
     wanted = list(ids)
     found: set[SubjectId] = set()
-    for begin in range(0, len(wanted), 500):
+    for begin in range(0, len(wanted), _IDS_AT_ONCE):
         query = select(subjects.c.id).where(
             subjects.c.account == account,
             subjects.c.kind == kind.value,
             subjects.c.outside == true(),
-            subjects.c.id.in_(wanted[begin : begin + 500]),
+            subjects.c.id.in_(wanted[begin : begin + _IDS_AT_ONCE]),
         )
         found.update(SubjectId(id_) for (id_,) in connection.execute(query))
     return frozenset(found)
