@@ -18,6 +18,7 @@ from starlette.routing import Route
 from tests.threads import inline
 from tmcwatch.app import Parts, World, watch
 from tmcwatch.app.answering import Answers
+from tmcwatch.app.beats import Beats
 from tmcwatch.config import load
 from tmcwatch.simulator import Simulator, api_app
 from tmcwatch.store.opening import open_store
@@ -100,7 +101,8 @@ class Stage:
     async def watching(self):
         """Run the daemon, and stop it in order at the end."""
         store = open_store(self.settings.store.url)
-        parts = Parts(store=store, metrics=Metrics(version="test"), health=Health())
+        metrics = Metrics(version="test")
+        parts = Parts(store=store, metrics=metrics, health=Health(), beats=Beats(metrics))
         parts.health.store_works()
         self.parts = parts
         stop = anyio.Event()

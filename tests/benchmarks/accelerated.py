@@ -17,6 +17,7 @@ from tests.benchmarks.wire import Wire
 from tests.threads import inline
 from tmcwatch.app import Parts, World, watch
 from tmcwatch.app.answering import Answers
+from tmcwatch.app.beats import Beats
 from tmcwatch.config import Config, load
 from tmcwatch.store.opening import open_store
 from tmcwatch.telemetry.health import Health
@@ -50,7 +51,7 @@ async def _watch(config: Config, world: World, span: timedelta) -> None:
     metrics = Metrics(version="benchmark")
     configure("info", "json", stream=sys.stderr, clock=world.now, on_message=metrics.logged)
     store = open_store(config.store.url)
-    parts = Parts(store=store, metrics=metrics, health=Health())
+    parts = Parts(store=store, metrics=metrics, health=Health(), beats=Beats(metrics))
     parts.health.store_works()
     stop = anyio.Event()
     answers = Answers(config=lambda: config, parts=parts, world=world)

@@ -14,6 +14,8 @@ STATUS = {
         {
             "name": "prod",
             "requests_per_second": 6.0,
+            "granted_per_second": 6.0,
+            "paused_until": None,
             "lists": [
                 {
                     "kind": "task",
@@ -27,13 +29,20 @@ STATUS = {
                     "second_pass": "2026-11-19T23:00:00Z",
                     "settle_seconds": 10.0,
                     "reading": "overlap",
+                    "beat_seconds": 10.0,
                     "open": {"running": 2},
                     "subjects": 20,
                     "executions": {"succeeded": 7, "failed": 1, "other": 0},
                 },
             ],
         },
-        {"name": "new", "requests_per_second": 6.0, "lists": []},
+        {
+            "name": "new",
+            "requests_per_second": 6.0,
+            "granted_per_second": 6.0,
+            "paused_until": None,
+            "lists": [],
+        },
     ],
     "alerts_firing": [{"rule": "failed", "severity": "critical", "number": 2}],
     "outbox": [{"receiver": "team", "pending": 1, "oldest": None, "dead": 0}],

@@ -1,6 +1,7 @@
 """`status`: a running daemon in lines, as a table, as JSON; and what can go wrong."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,20 @@ def test_in_a_pipe_it_is_plain_lines(call):
         "firing: failed (critical): 2",
         "receiver team: 1 to be told, 0 given up",
     ]
+
+
+def test_pressure_is_told(call):
+    prod: Any = next(iter(STATUS["accounts"]))
+    tasks = {**prod["lists"][0], "beat_seconds": 34.0}
+    until = "2026-11-20T00:01:00Z"
+    pressed = {**prod, "requests_per_second": 2.0, "paused_until": until, "lists": [tasks]}
+    with answering(status=(200, STATUS | {"accounts": [pressed]})) as url:
+        lines = call("status", "--url", url).output.splitlines()
+        table = call("status", "--url", url, FORCE_COLOR="1", COLUMNS="120").output
+    refuses = "account prod: TMC refuses more than 120 of the 360 requests a minute allowed here"
+    assert f"{refuses}; tasks are looked at every 34 s" in lines
+    assert f"account prod: no requests until {until}" in lines
+    assert refuses in table
 
 
 PROMOTION = {

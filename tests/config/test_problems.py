@@ -44,6 +44,36 @@ def test_a_scope_is_of_names_as_tmc_shows_them(problems):
     ]
 
 
+TWO = """\
+accounts:
+  - {name: a, region: eu, token: x, api_share: 0.1%s}
+  - {name: b, region: %s, token: x%s}
+route: {receiver: team}
+receivers: [{name: team, log: {}}]
+"""
+
+
+def test_accounts_of_one_address_share_a_budget_and_have_to_agree_on_it(problems):
+    (told,) = problems(TWO % ("", "eu", ""))
+    why = "it shares a budget with account 'a', which has an api_share of 0.1, not 0.2"
+    allowed = "allowed: the same for both, or a budget of its own by the key budget"
+    assert told == f"c.yaml:3: accounts[1].name: {why}; {allowed}"
+    (told,) = problems(TWO % (", budget: one", "us", ", budget: one, api_share: 1"))
+    assert told.startswith("c.yaml:3: accounts[1].api_share: it shares a budget")
+    address = "https://api.eu.cloud.talend.com"
+    assert problems((TWO % ("", "X", "")).replace("region: X", f"url: {address!r}")) != []
+
+
+@pytest.mark.parametrize(
+    ("first", "region", "second"),
+    [("", "us", ""), ("", "eu", ", api_share: 0.1"), ("", "eu", ", budget: other")],
+)
+def test_accounts_of_their_own_budgets_may_have_any_share(first, region, second, tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text(TWO % (first, region, second))
+    assert len(load(file, environ={}).accounts) == 2
+
+
 def test_all_problems_are_told_at_once_in_the_order_of_the_file(problems):
     told = problems("""\
 accounts:

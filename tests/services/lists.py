@@ -101,7 +101,7 @@ class FakeList:
         part: Part = WHOLE,
         status: str | None = None,
     ) -> Page:
-        await self._ask("page", (window, offset, purpose))
+        await self._ask("page" if status is None else f"{status} page", (window, offset, purpose))
         self._check(window, offset)
         shown = [
             row
@@ -181,8 +181,8 @@ class Watching:
             settings=LookSettings(
                 bounds=Bounds(floor=SETTLE, ceiling=CEILING),
                 history=self.history,
-                refreshes=self.refreshes,
             ),
+            affords=lambda: self.refreshes,
             rereads=Rereads(
                 reread=lambda doubt: self.rereads.append(doubt.value),
                 bisected=lambda: self.rereads.append("bisected"),

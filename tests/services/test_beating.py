@@ -62,3 +62,15 @@ async def test_a_beat_slower_than_a_minute_is_not_quickened_by_failures():
 async def test_a_success_restores_the_beat():
     assert waits(await looks(ok=lambda n: n != 2))[:3] == [10, 10, 10]
     assert waits(await looks(ok=lambda n: n not in {2, 3}))[:4] == [10, 10, 20, 10]
+
+
+async def test_how_far_looks_are_apart_is_told():
+    told: list[float] = []
+
+    async def look() -> bool:
+        await anyio.sleep(25 if len(told) == 1 else 1)
+        return True
+
+    with anyio.move_on_after(60):
+        await keep_beat(look, BEAT, observe=lambda apart: told.append(apart.total_seconds()))
+    assert told == [10, 25, 10, 10]

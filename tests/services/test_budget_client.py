@@ -2,12 +2,13 @@
 
 from datetime import timedelta
 from email.utils import format_datetime
+from itertools import count
 
 import anyio
 import httpx
 import pytest
 
-from tmcwatch.api.asking import TRIES_WHEN_THROTTLED
+from tmcwatch.api.asking import TRIES_WHEN_THROTTLED, Call, ignore
 from tmcwatch.api.budget import Budget
 from tmcwatch.api.client import Client
 from tmcwatch.api.connection import http_client
@@ -16,6 +17,7 @@ from tmcwatch.api.token import TokenText
 from tmcwatch.domain.budget import Family, Purpose
 from tmcwatch.domain.execution import AccountName
 
+PAGE = {"items": [], "offset": 0, "limit": 100, "total": 0}
 HTML = "<html>Too many requests</html>"
 
 
@@ -28,11 +30,11 @@ class Tmc:
     async def __call__(self, _):
         self.asked.append(anyio.current_time())
         await anyio.sleep(0.01)
-        answer = self.answers.pop(0) if self.answers else httpx.Response(200, json=[])
+        answer = self.answers.pop(0) if self.answers else httpx.Response(200, json=PAGE)
         return answer(self.now()) if callable(answer) else answer
 
 
-def client_of(tmc, now, *, budget=None):
+def client_of(tmc, now, *, budget=None, observe=ignore):
     return Client(
         AccountName("acme"),
         base_url="https://tmc.example",
@@ -40,11 +42,16 @@ def client_of(tmc, now, *, budget=None):
         budget=budget or Budget(0.2, now=now, random=lambda: 0.5),
         token=TokenText("secret"),
         now=now,
+        observe=observe,
     )
 
 
+NUMBERS = count()
+
+
 async def ask(client, purpose=Purpose.HEAD):
-    return await client.workspaces(purpose=purpose)
+    """Ask for something else each time, as equal questions share an answer."""
+    return await client.tasks(next(NUMBERS), purpose=purpose)
 
 
 def date(now, *, seconds=0.0, ahead=0.0):
@@ -92,13 +99,41 @@ async def test_a_date_to_retry_after_is_read_on_the_servers_clock(now):
     assert tmc.asked[1] - tmc.asked[0] == pytest.approx(20, abs=0.02)
 
 
-async def test_a_failing_server_pauses_nobody(now):
-    tmc = Tmc(now, httpx.Response(503, headers={"Retry-After": "60"}))
+async def broken(_):
+    raise httpx.ConnectError("nobody there")
+
+
+@pytest.mark.parametrize("is_silent", [False, True], ids=["5xx", "silence"])
+async def test_a_server_that_fails_is_left_alone_for_a_while_at_the_same_rate(is_silent, now):
+    failure = httpx.Response(503, headers={"Retry-After": "60"})
+    tmc = Tmc(now, *[failure] * 5)
+    budget = Budget(0.2, now=now, random=lambda: 1.0)
+    client = client_of(broken if is_silent else tmc, now, budget=budget)
+    began = anyio.current_time()
+    for _ in range(5):
+        with pytest.raises(Unavailable):
+            await ask(client)
+    # Four pauses lie between five calls: 1, 2, 4 and 8 seconds.
+    assert anyio.current_time() - began == pytest.approx(15, abs=0.3)
+    assert budget.state()[Family.ORCHESTRATION].rate == pytest.approx(6)
+
+
+async def test_what_tmc_refuses_for_a_reason_pauses_nobody(now):
+    tmc = Tmc(now, httpx.Response(403, json={}), httpx.Response(404, json={}))
     client = client_of(tmc, now)
-    with pytest.raises(Unavailable):
-        await ask(client)
+    for _ in range(2):
+        with pytest.raises(ApiError):
+            await ask(client)
     await ask(client)
-    assert tmc.asked[1] - tmc.asked[0] < 0.1
+    assert tmc.asked[-1] - tmc.asked[0] < 0.5
+
+
+async def test_a_call_tells_whether_it_came_too_late(now):
+    calls: list[Call] = []
+    tmc = Tmc(now, httpx.Response(429, headers={"Retry-After": "30"}))
+    client = client_of(tmc, now, observe=calls.append)
+    await ask(client)
+    assert [(call.code, call.is_late) for call in calls] == [("429", False), ("200", True)]
 
 
 async def test_a_pause_of_one_account_holds_for_all_that_share_its_budget(now):
@@ -114,7 +149,7 @@ async def test_a_pause_of_one_account_holds_for_all_that_share_its_budget(now):
 async def test_refusals_under_way_together_count_once(now):
     refusals = [httpx.Response(429) for _ in range(2)]
     tmc = Tmc(now, *refusals)
-    budget = Budget(0.2, now=now, random=lambda: 1.0)
+    budget = Budget(0.2, now=now, random=lambda: 1.0, saved=2)
     client = client_of(tmc, now, budget=budget)
     async with anyio.create_task_group() as tasks:
         for _ in refusals:
@@ -140,7 +175,7 @@ async def test_no_more_than_eight_requests_are_in_flight(now):
         most = max(most, under_way)
         await anyio.sleep(60)
         under_way -= 1
-        return httpx.Response(200, json=[])
+        return httpx.Response(200, json=PAGE)
 
     client = client_of(slow, now)
     async with anyio.create_task_group() as tasks:
@@ -156,8 +191,8 @@ async def test_the_sliding_minute_holds_for_two_accounts_on_one_budget(now):
         for client in (client_of(tmc, now, budget=budget), client_of(tmc, now, budget=budget)):
             for _ in range(30):
                 tasks.start_soon(ask, client)
-    most = 1_800 * 0.01 + 5
-    counts = [sum(start <= at < start + 60 for at in tmc.asked) for start in tmc.asked]
+    most = 1_800 * 0.01
+    counts = [sum(start <= at < start + 59.999 for at in tmc.asked) for start in tmc.asked]
     assert max(counts) <= most
     assert len(tmc.asked) == 60
 
@@ -168,7 +203,7 @@ async def test_the_skew_does_not_count_the_time_on_the_way(now):
         await anyio.sleep(4)
         moment = served.replace(microsecond=0)
         answer = httpx.Response(
-            200, json=[], headers={"Date": format_datetime(moment, usegmt=True)}
+            200, json=PAGE, headers={"Date": format_datetime(moment, usegmt=True)}
         )
         await anyio.sleep(4)
         return answer

@@ -88,8 +88,8 @@ async def test_what_is_not_due_costs_nothing(watching):
     assert watch.tmc.count("one") == 0
 
 
-async def test_refreshing_keeps_within_its_requests_and_serves_the_longest_unseen_first(watching):
-    watch = watching(by_trigger=True, refreshes=3)
+async def follow_many(watch):
+    """Let eight runs begin, so far apart that no page shows many of them."""
     await watch.look()
     for n in range(200):
         watch.tmc.put(f"s{n:03}", Phase.SUCCEEDED, ago=0, ended=0)
@@ -98,10 +98,15 @@ async def test_refreshing_keeps_within_its_requests_and_serves_the_longest_unsee
         await anyio.sleep(2)
         if n % 10 == 0:
             await watch.look()
+
+
+async def test_refreshing_keeps_within_its_requests_and_serves_the_longest_unseen_first(watching):
+    watch = watching(by_trigger=True, refreshes=3)
+    await follow_many(watch)
     seen = set()
     for _ in range(4):
         await watch.look(after=10)
-        assert watch.tmc.count("one") + watch.tmc.count("page") - 1 <= 3
+        assert len(watch.tmc.asked) - 1 <= 3
         seen |= {row.id for look in watch.looks[1:] for row in look.rows}
     assert seen == {f"r{n:03}" for n in range(0, 200, 25)}
 
@@ -149,3 +154,25 @@ async def test_a_failed_refresh_is_a_failed_look_but_the_head_is_believed(watchi
     assert not await watch.look(after=60)
     assert watch.position.watermark > before
     assert len(watch.failed) == 1
+
+
+async def test_a_look_that_takes_too_long_leaves_the_rest_for_the_next_head(watching):
+    watch = watching(by_trigger=True, refreshes=50)
+    await follow_many(watch)
+    await watch.look(after=10)
+    usual = len(watch.tmc.asked)
+    watch.tmc.seconds = 4.0
+    await watch.look(after=10)
+    # The head, one question after open runs, as the time is over then, and one after bad ends.
+    assert len(watch.tmc.asked) == 3 < usual
+
+
+async def test_where_little_may_be_asked_half_of_it_is_for_bad_ends_in_turn(watching):
+    watch = watching(by_trigger=True, refreshes=2)
+    await follow_many(watch)
+    statuses = []
+    for _ in range(2 * len(watch.tmc.bad_statuses)):
+        await watch.look(after=30)
+        statuses += [what for what, _ in watch.tmc.asked if what.endswith(" page")]
+    assert sorted(statuses[:2]) == sorted(f"{each} page" for each in watch.tmc.bad_statuses)
+    assert statuses[:2] == statuses[2:]

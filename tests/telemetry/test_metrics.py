@@ -31,9 +31,9 @@ def everything_counted(metrics):
         operation="task_executions",
         code="200",
         seconds=0.2,
-        purpose="head",
-        waited=0.0,
     )
+    metrics.waited("prod", "head", seconds=0.0, is_late=True)
+    metrics.beat("prod", "task", 10.0)
     metrics.throttled("prod", "processing")
     metrics.budget("prod", "processing", rate=6.0, ceiling=30.0, paused_until=NOON)
     metrics.reread("prod", "task", "moved")

@@ -2,17 +2,18 @@
 
 import json
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
 import anyio
 
-from tmcwatch.api.budget import Budget, Room, Slot
+from tmcwatch.api.budget import USUAL_BEAT, Budget, Room, Slot, Ticket
 from tmcwatch.api.connection import Answer, Connection
 from tmcwatch.api.errors import ApiError, Throttled, Unauthorized, Unavailable, refusal
 from tmcwatch.api.token import Token
-from tmcwatch.domain.budget import Family, Purpose, http_date, retry_after
+from tmcwatch.domain.budget import Family, Purpose, family_of, http_date, retry_after
 from tmcwatch.domain.execution import AccountName
 
 TRIES_WHEN_THROTTLED = 4
@@ -27,11 +28,29 @@ class Question:
     """One request to one endpoint; with a `body` it is a POST."""
 
     operation: str
-    family: Family
     path: str
     query: dict[str, str | int] = field(default_factory=dict)
     body: dict[str, object] | None = None
     purpose: Purpose
+
+    @property
+    def family(self) -> Family:
+        return family_of(self.path)
+
+    @property
+    def same(self) -> str:
+        """What two questions have in common that one answer serves."""
+        return json.dumps([self.operation, self.path, self.query, self.body], sort_keys=True)
+
+
+class _Waiting:
+    """A question that waits to be sent, and whoever joined it meanwhile."""
+
+    def __init__(self, purpose: Purpose) -> None:
+        self.ticket = Ticket(purpose)
+        self.done = anyio.Event()
+        self.outcome: bytes | ApiError | None = None
+        """None where whoever asked gave up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +66,8 @@ class Call:
     waited: float
     """Seconds in the queue of the budget."""
     purpose: Purpose
+    is_late: bool = False
+    """Whether it was let out after the deadline of its purpose."""
 
 
 def ignore(call: Call) -> None:
@@ -65,11 +86,13 @@ class Asker:
         token: Token,
         now: Callable[[], datetime],
         observe: Callable[[Call], None],
+        beat: timedelta = USUAL_BEAT,
     ) -> None:
         self._account = account
         self._connection = connection
         self._budget = budget
-        self._room = Room()
+        self._room = Room(beat=beat)
+        self._waiting: dict[str, _Waiting] = {}
         self._token = token
         self._now = now
         self._observe = observe
@@ -82,35 +105,69 @@ class Asker:
     async def ask(self, question: Question) -> bytes:
         """Answer with the body of a success, else raise an ApiError.
 
-        What TMC throttles is asked again a few times, each time when the budget lets it out.
+        Whoever asks the same while it still waits to be sent shares the answer, and lends it the
+        greater urgency. What is under way already is not shared: it may be older than the
+        question. What TMC throttles is asked again a few times.
         """
+        while (waiting := self._waiting.get(question.same)) is not None:
+            waiting.ticket.hasten(question.purpose)
+            await waiting.done.wait()
+            match waiting.outcome:
+                case bytes(body):
+                    return body
+                case ApiError() as error:
+                    raise copy(error) from error
+                case None:
+                    continue  # given up by whoever asked: somebody else does now
+        return await self._ask_for_all(question)
+
+    async def _ask_for_all(self, question: Question) -> bytes:
+        waiting = self._waiting[question.same] = _Waiting(question.purpose)
+        try:
+            waiting.outcome = await self._ask_again(question, waiting)
+        except ApiError as error:
+            waiting.outcome = error
+            raise
+        finally:
+            self._close(question, waiting)
+            waiting.done.set()
+        return waiting.outcome
+
+    def _close(self, question: Question, waiting: _Waiting) -> None:
+        """Let nobody join any more."""
+        if self._waiting.get(question.same) is waiting:
+            del self._waiting[question.same]
+
+    async def _ask_again(self, question: Question, waiting: _Waiting) -> bytes:
         for _ in range(TRIES_WHEN_THROTTLED - 1):
             try:
-                return await self._ask(question)
+                return await self._ask(question, waiting)
             except Throttled:
                 continue
-        return await self._ask(question)
+        return await self._ask(question, waiting)
 
-    async def _ask(self, question: Question) -> bytes:
+    async def _ask(self, question: Question, waiting: _Waiting) -> bytes:
         token = await self._token.current()
         try:
-            return await self._exchange(question, token)
+            return await self._exchange(question, token, waiting)
         except Unauthorized:
             # The file may have been replaced since, or without a trace in its stamp.
             if not await self._token.reread():
                 raise
-        return await self._exchange(question, await self._token.current())
+        return await self._exchange(question, await self._token.current(), waiting)
 
-    async def _exchange(self, question: Question, token: str) -> bytes:
+    async def _exchange(self, question: Question, token: str, waiting: _Waiting) -> bytes:
         request = self._connection.request(
             question.path, query=question.query, body=question.body, token=token
         )
         operation, room = question.operation, self._room
-        async with self._budget.slot(question.family, question.purpose, room=room) as slot:
+        async with self._budget.slot(question.family, waiting.ticket, room=room) as slot:
+            self._close(question, waiting)
             began, sent_at = anyio.current_time(), self._now()
             try:
                 answer = await self._connection.send(operation, request)
             except Unavailable:
+                slot.failed()
                 self._observe(self._call(question, slot, code="error", began=began))
                 raise
             self._observe(self._call(question, slot, code=str(answer.status), began=began))
@@ -129,7 +186,9 @@ class Asker:
             served_at = http_date(answer.headers.get("Date")) or self.server_now()
             error.retry_after = retry_after(answer.headers.get("Retry-After"), served_at=served_at)
             slot.throttled(error.retry_after)
-        elif not isinstance(error, Unavailable):
+        elif isinstance(error, Unavailable):
+            slot.failed()
+        else:
             slot.answered()
         return error
 
@@ -142,6 +201,7 @@ class Asker:
             seconds=anyio.current_time() - began,
             waited=slot.waited,
             purpose=question.purpose,
+            is_late=slot.is_late,
         )
 
     def _learn_skew(self, answer: Answer, sent_at: datetime) -> None:

@@ -1,10 +1,10 @@
 """The budget keeper: lets each request out when its turn has come and TMC bears it."""
 
 import math
-from bisect import insort
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
@@ -15,29 +15,36 @@ import anyio.lowlevel
 
 from tmcwatch.domain.budget import (
     CEILINGS,
-    PRIORITIES,
     Family,
     Pace,
     Purpose,
+    affords,
     answered,
     called,
+    failed,
     fresh_pace,
+    granting,
     not_called,
     passed,
     throttled,
     wait,
     without_answer,
 )
+from tmcwatch.domain.turns import PRIORITIES, Turns, Waiting, after_trouble, next_turn, patience
 
 MOST_IN_FLIGHT = 8
 """No more than the connection pool has: httpx loses slots when requests wait for it."""
 
+USUAL_BEAT = timedelta(seconds=10)
+
 
 @dataclass(slots=True, eq=False)
 class Room:
-    """The places for requests in flight through one connection pool."""
+    """The places for requests in flight through one connection pool: those of one account."""
 
     free: int = MOST_IN_FLIGHT
+    beat: timedelta = USUAL_BEAT
+    """How often its account is looked at, which decides by when a question is to have its turn."""
 
 
 class FamilyState(NamedTuple):
@@ -48,15 +55,58 @@ class FamilyState(NamedTuple):
     paused_until: datetime | None
 
 
-@dataclass(slots=True, order=True)
+_head_due: ContextVar[float] = ContextVar("head_due", default=math.inf)
+
+
+@contextmanager
+def before_the_head(due: float) -> Generator[None]:
+    """Ask here for what stands before the next head, which is due at a moment of this process.
+
+    From then on whatever still waits for its turn is as urgent as the head that waits for it: the
+    head would otherwise be as late as the least urgent thing that its look asks for.
+    """
+    token = _head_due.set(due)
+    try:
+        yield
+    finally:
+        _head_due.reset(token)
+
+
+class Ticket:
+    """A question's place in line; it may be hastened while it waits."""
+
+    def __init__(self, purpose: Purpose) -> None:
+        self._purpose = purpose
+        self._head_due = _head_due.get()
+
+    def hasten(self, purpose: Purpose) -> None:
+        """Let it go for the more urgent of two purposes."""
+        self._purpose = min(self._purpose, purpose, key=PRIORITIES.__getitem__)
+
+    def purpose(self, at: float) -> Purpose:
+        return Purpose.HEAD if at >= self._head_due else self._purpose
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
 class _Waiter:
-    priority: int
     number: int
-    purpose: Purpose = field(compare=False)
-    room: Room = field(compare=False)
-    granted: bool = field(default=False, compare=False)
-    pauses: int = field(default=0, compare=False)
-    stir: anyio.Event = field(default_factory=anyio.Event, compare=False)
+    ticket: Ticket
+    room: Room
+    since: float
+    granted: bool = False
+    pauses: int = 0
+    stir: anyio.Event = field(default_factory=anyio.Event)
+
+    def deadline(self, at: float) -> float:
+        return self.since + patience(self.ticket.purpose(at), self.room.beat)
+
+    def as_waiting(self, at: float) -> Waiting:
+        return Waiting(
+            purpose=self.ticket.purpose(at),
+            account=id(self.room),
+            deadline=self.deadline(at),
+            number=self.number,
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,30 +115,44 @@ class _Lane:
     ceiling: float
     pace: Pace | None = None
     paused_until: datetime | None = None
-    waiters: list[_Waiter] = field(default_factory=list)
+    turns: Turns = field(default_factory=Turns)
+    waiters: dict[int, _Waiter] = field(default_factory=dict)
+    """By number: the first has waited longest, and keeps time for all."""
+
+    @property
+    def first(self) -> _Waiter | None:
+        return next(iter(self.waiters.values()), None)
 
 
 class Slot:
     """The right to send one request, and the way to report what TMC made of it."""
 
-    def __init__(self, budget: "Budget", family: Family, *, pauses: int, waited: float) -> None:
+    def __init__(self, budget: "Budget", lane: Family, waiter: _Waiter) -> None:
         self._budget = budget
-        self._family = family
-        self._pauses = pauses
-        self.waited = waited
+        self._family = lane
+        self._pauses = waiter.pauses
+        now = anyio.current_time()
+        self.waited = now - waiter.since
         """Seconds."""
+        self.is_late = now > waiter.deadline(now)
+        """Whether the turn came after the deadline of its purpose."""
 
     def answered(self) -> None:
         self._budget.answered(self._family, pauses=self._pauses)
+
+    def failed(self) -> None:
+        """Report that TMC gave no usable answer."""
+        self._budget.failed(self._family, pauses=self._pauses)
 
     def throttled(self, retry_after: timedelta | None) -> None:
         self._budget.throttled(self._family, retry_after, pauses=self._pauses)
 
 
 class Budget:
-    """Owns every call: paced per family, the most urgent purpose first, then first come.
+    """Owns every call: paced per family, the most urgent purpose first, accounts in turn.
 
-    Several clients may share one. Only a request that holds a slot may be sent.
+    Several clients may share one. Only a request that holds a slot may be sent. `saved` calls may
+    go at once in the beginning: none in a daemon, which may have asked until a moment ago.
     """
 
     def __init__(
@@ -98,12 +162,12 @@ class Budget:
         now: Callable[[], datetime],
         random: Callable[[], float],
         ceilings: Mapping[Family, float] | None = None,
+        saved: float = 0.0,
     ) -> None:
-        if not 0 < share <= 1:
-            raise ValueError(f"the share of the ceiling must be above 0 and at most 1: {share}")
-        self._share = share
+        self._share = _checked(share)
         self._now = now
         self._random = random
+        self._saved = saved
         self._numbers = count()
         granted = ceilings or CEILINGS
         self._lanes = {
@@ -111,18 +175,33 @@ class Budget:
             for family in Family
         }
 
+    def grant(self, share: float) -> None:
+        """Go on with another share of the ceiling."""
+        self._share = _checked(share)
+        for lane in self._lanes.values():
+            if lane.pace is not None:
+                lane.pace = granting(self._pace(lane), lane.ceiling, share)
+                _stir(lane)
+
     @asynccontextmanager
     async def slot(
-        self, family: Family, purpose: Purpose, *, room: Room | None = None
+        self,
+        family: Family,
+        purpose: Purpose | Ticket,
+        *,
+        room: Room | None = None,
     ) -> AsyncGenerator[Slot]:
         """Wait for the turn of a request, and hold its place in `room` until it has ended."""
-        began = anyio.current_time()
         lane = self._lanes[family]
-        waiter = _Waiter(PRIORITIES[purpose], next(self._numbers), purpose, room or Room())
+        waiter = _Waiter(
+            number=next(self._numbers),
+            ticket=purpose if isinstance(purpose, Ticket) else Ticket(purpose),
+            room=room or Room(),
+            since=anyio.current_time(),
+        )
         await self._turn(lane, waiter)
-        waited = anyio.current_time() - began
         try:
-            yield Slot(self, family, pauses=waiter.pauses, waited=waited)
+            yield Slot(self, family, waiter)
         finally:
             waiter.room.free += 1
             lane.pace = without_answer(self._pace(lane), pauses=waiter.pauses)
@@ -133,12 +212,22 @@ class Budget:
         lane = self._lanes[family]
         pace = self._pace(lane)
         lane.pace = answered(pace, pauses=pace.pauses if pauses is None else pauses)
+        if pace.is_troubled and not lane.pace.is_troubled:
+            lane.turns = after_trouble(lane.turns)
+        _stir(lane)
+
+    def failed(self, family: Family, *, pauses: int | None = None) -> None:
+        """Report a call without a usable answer; `pauses` as for `answered`."""
+        lane = self._lanes[family]
+        pace = self._pace(lane)
+        known = pace.pauses if pauses is None else pauses
+        lane.pace = failed(pace, pauses=known, jitter=self._random())
         _stir(lane)
 
     def throttled(
         self, family: Family, retry_after: timedelta | None, *, pauses: int | None = None
     ) -> None:
-        """Report a 429; `pauses` tells how many pauses its call was let out after."""
+        """Report a 429; `pauses` as for `answered`."""
         lane = self._lanes[family]
         pace = self._pace(lane)
         known = pace.pauses if pauses is None else pauses
@@ -146,14 +235,19 @@ class Budget:
         lane.paused_until = self._now() + timedelta(seconds=lane.pace.paused_until - pace.at)
         _stir(lane)
 
+    def affords(self, family: Family, within: timedelta) -> float:
+        """Answer with how many calls may go within a time, as things are now."""
+        return affords(self._pace(self._lanes[family]), within.total_seconds())
+
     def state(self) -> Mapping[Family, FamilyState]:
         now = self._now()
         return {family: self._state(lane, now) for family, lane in self._lanes.items()}
 
     def waiting(self) -> Mapping[Purpose, int]:
         """Count who waits for a turn, by purpose."""
-        waiters = (waiter for lane in self._lanes.values() for waiter in lane.waiters)
-        counted = Counter(waiter.purpose for waiter in waiters)
+        at = anyio.current_time()
+        waiters = (waiter for lane in self._lanes.values() for waiter in lane.waiters.values())
+        counted = Counter(waiter.ticket.purpose(at) for waiter in waiters)
         return {purpose: counted[purpose] for purpose in Purpose}
 
     def _state(self, lane: _Lane, now: datetime) -> FamilyState:
@@ -170,12 +264,12 @@ class Budget:
         lane.pace = (
             passed(lane.pace, at)
             if lane.pace is not None
-            else fresh_pace(lane.ceiling, self._share, at=at)
+            else fresh_pace(lane.ceiling, self._share, at=at, tokens=self._saved)
         )
         return lane.pace
 
     async def _turn(self, lane: _Lane, waiter: _Waiter) -> None:
-        insort(lane.waiters, waiter)
+        lane.waiters[waiter.number] = waiter
         try:
             await anyio.lowlevel.checkpoint()
             while not waiter.granted:
@@ -192,11 +286,12 @@ class Budget:
     def _let_out(self, lane: _Lane) -> float:
         """Grant every turn that has come; answer with the seconds until the next one."""
         pace = self._pace(lane)
-        while (waiter := _next(lane)) is not None:
+        while (turn := _next(lane, pace.at)) is not None:
             if (seconds := wait(pace)) > 0:
                 return seconds
+            waiting, lane.turns = turn
             lane.pace = pace = called(pace)
-            lane.waiters.remove(waiter)
+            waiter = lane.waiters.pop(waiting.number)
             waiter.granted, waiter.pauses = True, pace.pauses
             waiter.room.free -= 1
             waiter.stir.set()
@@ -204,7 +299,7 @@ class Budget:
 
     def _give_up(self, lane: _Lane, waiter: _Waiter) -> None:
         if not waiter.granted:
-            lane.waiters.remove(waiter)
+            del lane.waiters[waiter.number]
             return
         waiter.room.free += 1
         lane.pace = not_called(self._pace(lane), pauses=waiter.pauses)
@@ -216,15 +311,22 @@ class Budget:
             _stir(lane)
 
 
-def _next(lane: _Lane) -> _Waiter | None:
-    return next((waiter for waiter in lane.waiters if waiter.room.free > 0), None)
+def _checked(share: float) -> float:
+    if not 0 < share <= 1:
+        raise ValueError(f"the share of the ceiling must be above 0 and at most 1: {share}")
+    return share
+
+
+def _next(lane: _Lane, at: float) -> tuple[Waiting, Turns] | None:
+    line = (waiter.as_waiting(at) for waiter in lane.waiters.values() if waiter.room.free > 0)
+    return next_turn(line, lane.turns, at=at)
 
 
 async def _wait_for_turn(lane: _Lane, waiter: _Waiter, seconds: float) -> None:
     """Wait until stirred; the first in line keeps time for all, and stirs whoever may go."""
     if seconds == math.inf or waiter.granted:
         await waiter.stir.wait()
-    elif lane.waiters[0] is waiter:
+    elif lane.first is waiter:
         with anyio.move_on_after(seconds):
             await waiter.stir.wait()
     else:
@@ -235,5 +337,5 @@ async def _wait_for_turn(lane: _Lane, waiter: _Waiter, seconds: float) -> None:
 
 def _stir(lane: _Lane) -> None:
     """Let the first in line look again."""
-    if lane.waiters:
-        lane.waiters[0].stir.set()
+    if lane.first is not None:
+        lane.first.stir.set()

@@ -10,11 +10,11 @@ import httpx
 from tmcwatch.api import audit, names, payloads, promotions, steps
 from tmcwatch.api.asking import Asker, Call, Question, ignore
 from tmcwatch.api.breakage import breakage_of
-from tmcwatch.api.budget import Budget
+from tmcwatch.api.budget import USUAL_BEAT, Budget
 from tmcwatch.api.connection import Connection, http_client
 from tmcwatch.api.errors import Unavailable
 from tmcwatch.api.token import Token
-from tmcwatch.domain.budget import Family, Purpose
+from tmcwatch.domain.budget import Purpose
 from tmcwatch.domain.execution import (
     AccountName,
     Breakage,
@@ -51,11 +51,18 @@ class Client:
         now: Callable[[], datetime],
         observe: Callable[[Call], None] = ignore,
         renew: Callable[[], httpx.AsyncClient] = http_client,
+        beat: timedelta = USUAL_BEAT,
     ) -> None:
         self.account = account
         self._connection = Connection(base_url, http, renew=renew)
         self._asker = Asker(
-            account, self._connection, budget=budget, token=token, now=now, observe=observe
+            account,
+            self._connection,
+            budget=budget,
+            token=token,
+            now=now,
+            observe=observe,
+            beat=beat,
         )
 
     @property
@@ -85,7 +92,6 @@ class Client:
         filters |= _where(environment, workspace)
         question = Question(
             operation="task_executions",
-            family=Family.PROCESSING,
             path="/processing/executables/tasks/executions",
             query={} if tags else filters,
             body={**filters, "tags": list(tags)} if tags else None,
@@ -105,7 +111,6 @@ class Client:
     ) -> Page:
         question = Question(
             operation="task_executions_of",
-            family=Family.PROCESSING,
             path=_path("/processing/executables/tasks/{}/executions", task_id),
             query=_filters(window, offset=offset, limit=limit, status=status),
             purpose=purpose,
@@ -130,7 +135,6 @@ class Client:
         filters = _filters(window, offset=offset, limit=limit, status=status)
         question = Question(
             operation="plan_executions",
-            family=Family.PROCESSING,
             path="/processing/executables/plans/executions",
             query=filters | _where(environment, workspace),
             purpose=purpose,
@@ -149,7 +153,6 @@ class Client:
     ) -> Page:
         question = Question(
             operation="plan_executions_of",
-            family=Family.PROCESSING,
             path=_path("/processing/executables/plans/{}/executions", plan_id),
             query=_filters(window, offset=offset, limit=limit, status=status),
             purpose=purpose,
@@ -212,7 +215,6 @@ class Client:
         """Ask for one page, counted from 1, of what happened in a window; newest first."""
         question = Question(
             operation="audit_logs",
-            family=Family.SECURITY,
             path="/security/audit/logs",
             query={
                 "fromDate": window.start.isoformat().replace("+00:00", "Z"),
@@ -255,7 +257,6 @@ class Client:
     ) -> names.NamesPage:
         question = Question(
             operation=f"{kind}s",
-            family=Family.ORCHESTRATION,
             path=f"/orchestration/executables/{kind}s",
             query={"limit": limit, "offset": offset},
             purpose=purpose,
@@ -271,10 +272,8 @@ class Client:
 
 
 def _by_id(operation: str, path: str, ids: str | tuple[str, ...], purpose: Purpose) -> Question:
-    """Answer with the question for one thing, in the family that its path begins with."""
     return Question(
         operation=operation,
-        family=Family(path.split("/")[1]),
         path=_path(path, *((ids,) if isinstance(ids, str) else ids)),
         purpose=purpose,
     )

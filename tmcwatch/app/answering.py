@@ -23,7 +23,7 @@ from tmcwatch.domain.message import Message
 from tmcwatch.domain.promotion import Source
 from tmcwatch.notifiers import NotifierError
 from tmcwatch.serving.operations import Json, NotKnown, Operations, Unavailable
-from tmcwatch.serving.status import status_of
+from tmcwatch.serving.status import Asking, status_of
 from tmcwatch.store.alerts import newest_alerts
 from tmcwatch.store.engine import Connection, StoreError
 from tmcwatch.store.outbox import newest_deliveries
@@ -84,7 +84,7 @@ class Answers:
         snapshot = await self._read(partial(read_snapshot, now=self.world.now()))
         promotions = unfinished(await self.promotions())
         return {
-            **status_of(snapshot, version=__version__, rates=self._rates()),
+            **status_of(snapshot, version=__version__, asking=self._asking()),
             "promotions": promotions,
         }
 
@@ -127,11 +127,17 @@ class Answers:
             raise NotKnown(f"no receiver is called {receiver!r}")
         return await send_test(self.config(), self.world, receiver)
 
-    def _rates(self) -> dict[AccountName, float]:
+    def _asking(self) -> dict[AccountName, Asking]:
         found = {}
         for account in self.config().accounts:
-            budget = self.parts.budget_of(account, self.world)
-            found[AccountName(account.name)] = budget.state()[Family.PROCESSING].rate
+            name = AccountName(account.name)
+            state = self.parts.budget_of(account, self.world).state()[Family.PROCESSING]
+            found[name] = Asking(
+                rate=state.rate,
+                granted=state.ceiling * account.api_share,
+                paused_until=state.paused_until,
+                beats=self.parts.beats.of(name),
+            )
         return found
 
     async def _read(self, work: Callable[[Connection], Result]) -> Result:

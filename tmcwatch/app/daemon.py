@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from tmcwatch import __version__
 from tmcwatch.app.answering import Answers
+from tmcwatch.app.beats import Beats
 from tmcwatch.app.watch import Parts, watch
 from tmcwatch.app.world import World
 from tmcwatch.config import Config, ConfigError, check_files, fingerprint, load
@@ -63,7 +64,7 @@ class Daemon:
         except StoreError as error:
             self._sock.close()
             raise DaemonError(f"store: {error}") from error
-        self.parts = Parts(store=store, metrics=metrics, health=Health())
+        self.parts = Parts(store=store, metrics=metrics, health=Health(), beats=Beats(metrics))
         self.parts.health.store_works()
         self.parts.metrics.reloaded(ok=True, at=world.now())
         self.answers = Answers(config=lambda: self._config, parts=self.parts, world=world)

@@ -14,6 +14,7 @@ from tmcwatch.alerting.deciding import CURSOR
 from tmcwatch.alerting.service import Alerter
 from tmcwatch.api.budget import Budget
 from tmcwatch.api.client import Client
+from tmcwatch.app.beats import Beats
 from tmcwatch.app.promotions import Promotions
 from tmcwatch.app.remembering import memory_of
 from tmcwatch.app.wiring import (
@@ -21,6 +22,7 @@ from tmcwatch.app.wiring import (
     kinds_of,
     lists_of,
     look_settings,
+    refreshes_of,
     rereads_of,
     rules_of,
     scope_of,
@@ -66,15 +68,17 @@ class Parts:
     store: Store
     metrics: Metrics
     health: Health
-    budgets: dict[tuple[str, float], Budget] = field(default_factory=dict)
-    """By the address and share they pace."""
+    beats: Beats
+    budgets: dict[str, Budget] = field(default_factory=dict)
+    """By name."""
 
     def budget_of(self, account: Account, world: World) -> Budget:
-        """Answer with the budget that all accounts of one address and share draw on."""
-        key = account.api_url, account.api_share
-        if key not in self.budgets:
-            self.budgets[key] = Budget(account.api_share, now=world.now, random=world.random)
-        return self.budgets[key]
+        """Answer with the budget that an account draws on, alone or together with others."""
+        name = account.budget_name
+        if name not in self.budgets:
+            self.budgets[name] = Budget(account.api_share, now=world.now, random=world.random)
+        self.budgets[name].grant(account.api_share)
+        return self.budgets[name]
 
 
 def store_fails(health: Health, error: Exception) -> None:
@@ -176,13 +180,15 @@ class _Watch:
         """Give the services of every account: a look at each list, its history, and the names."""
         for account in self._config.accounts:
             budget = self._parts.budget_of(account, self._world)
-            client = client_of(account, budget, self._parts.metrics, self._world)
+            beat, metrics = self._config.watch.beat, self._parts.metrics
+            client = client_of(account, budget, metrics, self._world, beat=beat)
             stack.push_async_callback(client.aclose)
             yield f"names of {account.name}", self._names(account, client, send)
             for one in lists_of(self._config, client):
-                looker = self._looker(account, one, send)
+                looker = self._looker(account, one, budget, send)
                 name = f"{one.kind.value}s of {account.name}"
-                yield name, partial(keep_beat, looker.look, self._config.watch.beat)
+                began = partial(self._parts.beats.began, looker.account, one.kind, beat)
+                yield name, partial(keep_beat, looker.look, beat, observe=began)
                 yield f"history of {name}", partial(read_history, looker)
                 yield f"catching up with {name}", partial(catch_up, looker)
                 checker = Checker(looker=looker, random=self._world.random)
@@ -218,7 +224,11 @@ class _Watch:
         return partial(keep_beat, read, self._config.watch.names.every, retry=NAMES_RETRY)
 
     def _looker(
-        self, account: Account, one: List, send: MemoryObjectSendStream[Observation]
+        self,
+        account: Account,
+        one: List,
+        budget: Budget,
+        send: MemoryObjectSendStream[Observation],
     ) -> Looker:
         name = AccountName(account.name)
         return Looker(
@@ -231,8 +241,9 @@ class _Watch:
                 self._world,
                 is_scoped=scope_of(account) != EVERYTHING,
             ),
-            settings=look_settings(self._config, account),
+            settings=look_settings(self._config),
             rereads=rereads_of(name, one.kind, self._parts.metrics),
+            affords=partial(refreshes_of, self._config, account, budget),
             now=self._world.now,
             send=send.send,
         )

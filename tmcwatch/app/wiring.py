@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 import httpx
@@ -9,14 +10,14 @@ import structlog
 
 from tmcwatch.alerting.settings import AccountLinks, Receiver, Settings
 from tmcwatch.api.asking import Call
-from tmcwatch.api.budget import Budget
+from tmcwatch.api.budget import USUAL_BEAT, Budget
 from tmcwatch.api.client import Client
 from tmcwatch.api.connection import http_client
 from tmcwatch.api.token import Token, TokenFile, TokenText
 from tmcwatch.app.world import World
 from tmcwatch.config import Account, Config, routing_tree
 from tmcwatch.delivering import OnUncertain, Target
-from tmcwatch.domain.budget import CEILINGS, Family
+from tmcwatch.domain.budget import Family
 from tmcwatch.domain.episode import Ownership
 from tmcwatch.domain.execution import AccountName, Kind
 from tmcwatch.domain.link import DEFAULT
@@ -34,9 +35,7 @@ from tmcwatch.tracking.watchfulness import Watchfulness
 log = structlog.get_logger()
 
 REFRESH_SHARE = 0.7
-"""How much of what the budget grants during a beat one list's open executions may take."""
-
-LEAST_REFRESHES = 5
+"""How much of what the budget affords during a beat open executions may take."""
 
 
 def kinds_of(config: Config) -> tuple[Kind, ...]:
@@ -134,8 +133,15 @@ def _receiver_http(world: World) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=world.transport(), follow_redirects=False)
 
 
-def client_of(account: Account, budget: Budget, metrics: Metrics, world: World) -> Client:
-    """Answer with the client of one account."""
+def client_of(
+    account: Account,
+    budget: Budget,
+    metrics: Metrics,
+    world: World,
+    *,
+    beat: timedelta = USUAL_BEAT,
+) -> Client:
+    """Answer with the client of one account that is looked at on a beat."""
 
     def renew() -> httpx.AsyncClient:
         return http_client(world.transport())
@@ -149,6 +155,7 @@ def client_of(account: Account, budget: Budget, metrics: Metrics, world: World) 
         now=world.now,
         observe=partial(_observe, metrics),
         renew=renew,
+        beat=beat,
     )
 
 
@@ -166,9 +173,8 @@ def _observe(metrics: Metrics, call: Call) -> None:
         operation=call.operation,
         code=call.code,
         seconds=call.seconds,
-        purpose=call.purpose.value,
-        waited=call.waited,
     )
+    metrics.waited(call.account, call.purpose.value, seconds=call.waited, is_late=call.is_late)
     if call.code == "429":
         metrics.throttled(call.account, call.family.value)
         log.warning("throttled", account=call.account, family=call.family.value)
@@ -183,18 +189,25 @@ def lists_of(config: Config, client: Client) -> tuple[List, ...]:
     return tuple(made[kind]() for kind in kinds_of(config))
 
 
-def look_settings(config: Config, account: Account) -> LookSettings:
-    """Answer with how a list is looked at, within what the budget grants in a beat."""
+def look_settings(config: Config) -> LookSettings:
+    """Answer with how a list is looked at."""
     settle = config.watch.settle
-    granted = CEILINGS[Family.PROCESSING] / 60 * account.api_share
-    per_list = granted * config.watch.beat.total_seconds() / len(kinds_of(config))
     return LookSettings(
         # A floor above the ceiling that nobody set is meant.
         bounds=Bounds(floor=settle.floor, ceiling=max(settle.floor, settle.ceiling)),
         history=config.watch.history,
         beat=config.watch.beat,
-        refreshes=max(int(per_list * REFRESH_SHARE), LEAST_REFRESHES),
     )
+
+
+def refreshes_of(config: Config, account: Account, budget: Budget) -> int:
+    """Answer with how many requests a look may spend on open executions, as things are now.
+
+    It is a part of what the budget affords within a beat, shared by all lists that draw on it.
+    """
+    sharing = sum(1 for one in config.accounts if one.budget_name == account.budget_name)
+    afforded = budget.affords(Family.PROCESSING, config.watch.beat)
+    return max(int(afforded * REFRESH_SHARE / (sharing * len(kinds_of(config)))), 1)
 
 
 def watchfulness_of(config: Config, world: World) -> Watchfulness:

@@ -13,7 +13,7 @@ from tmcwatch.app import World
 from tmcwatch.app.wiring import client_of, scope_of
 from tmcwatch.cli.ending import one_line
 from tmcwatch.config import Account, Config
-from tmcwatch.domain.budget import Purpose
+from tmcwatch.domain.budget import BURST, Purpose
 from tmcwatch.domain.scope import Scope
 from tmcwatch.telemetry.metrics import Metrics
 
@@ -89,7 +89,7 @@ async def ask_all(config: Config, world: World) -> list[Seen]:
 
 async def _ask_account(account: Account, world: World, seen: Seen) -> None:
     try:
-        budget = Budget(account.api_share, now=world.now, random=world.random)
+        budget = Budget(account.api_share, now=world.now, random=world.random, saved=BURST)
         client = client_of(account, budget, Metrics(version=__version__), world)
         try:
             for name, ask in _questions(client, seen, scope_of(account)).items():

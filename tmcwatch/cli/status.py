@@ -73,6 +73,7 @@ def _lines(status: Json, fresh: Json) -> Iterator[str]:
                 f"head {_age(one['head_age_seconds'])} old, open {_open(one)}, {_ended(one)}, "
                 f"windows read by {one['reading']}{_catching_up(one)}"
             )
+        yield from _pressure(account)
     for one in status.get("promotions", ()):
         yield f"account {one['account']}: promotion {one['execution']}: {_promotion(one)}"
     for alert in status["alerts_firing"]:
@@ -112,6 +113,25 @@ def _draw_lists(console: Console, status: Json) -> None:
             f"{account}: TMC reads windows of {one['kind']}s by {one['reading']}; "
             f"a row may be {_age(one['settle_seconds'] or 0)} late{_catching_up(one)}"
         )
+    for line in (line for account in status["accounts"] for line in _pressure(account)):
+        console.print(f"[yellow]{line}[/]")
+
+
+def _pressure(account: Json) -> Iterator[str]:
+    """Say what keeps TMC from being asked as often as configured."""
+    rate, granted = account["requests_per_second"], account["granted_per_second"]
+    if rate is not None and rate < granted:
+        beats = "".join(
+            f"; {one['kind']}s are looked at every {_age(one['beat_seconds'])}"
+            for one in account["lists"]
+            if one["beat_seconds"] is not None
+        )
+        yield (
+            f"account {account['name']}: TMC refuses more than {rate * 60:.0f} of the "
+            f"{granted * 60:.0f} requests a minute allowed here{beats}"
+        )
+    if account["paused_until"] is not None:
+        yield f"account {account['name']}: no requests until {account['paused_until']}"
 
 
 def _catching_up(one: Json) -> str:

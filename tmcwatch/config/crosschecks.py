@@ -9,6 +9,7 @@ from itertools import chain
 from tmcwatch.config.document import Plain
 from tmcwatch.config.durations import duration_from
 from tmcwatch.config.problems import KeyPath, suggestion
+from tmcwatch.config.values import DEFAULT_SHARE, address_of
 
 Found = Iterator[tuple[KeyPath, str]]
 _NO = frozenset({"false", "no", "off", "0", "n", "f"})
@@ -24,6 +25,7 @@ def crosschecks(config: Plain, kinds: Sequence[str]) -> Found:
         _one_of(config, ("accounts",), ("region", "url")),
         _one_of(config, ("accounts",), ("token", "token_file")),
         _one_of(config, ("http", "tokens"), ("token", "file")),
+        _shares_that_differ(config),
         _nothing_watched(config),
         _ceiling_below_floor(config),
         _promotions_of_nobody(config),
@@ -64,6 +66,24 @@ def _one_of(config: Plain, path: KeyPath, keys: tuple[str, str]) -> Found:
             yield here, f"one of {first} and {second} is missing"
         elif len(given) > 1:
             yield (*here, second), f"found both {first} and {second}; allowed: one of them"
+
+
+def _shares_that_differ(config: Plain) -> Found:
+    """Tell of accounts that draw on one budget and do not agree how much it is."""
+    first: dict[str, tuple[str, Plain]] = {}
+    for here, item in _mappings(config, ("accounts",)):
+        region, url = item.get("region"), item.get("url")
+        address = address_of(region) if isinstance(region, str) else url
+        budget, name = item.get("budget") or address, item.get("name")
+        share = item.get("api_share", DEFAULT_SHARE)
+        if not isinstance(budget, str) or not isinstance(name, str):
+            continue
+        other, theirs = first.setdefault(budget, (name, share))
+        if share != theirs:
+            where = "api_share" if "api_share" in item else "name"
+            allowed = "the same for both, or a budget of its own by the key budget"
+            has = f"{other!r}, which has an api_share of {theirs}, not {share}"
+            yield (*here, where), f"it shares a budget with account {has}; allowed: {allowed}"
 
 
 def _nothing_watched(config: Plain) -> Found:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tmcwatch.config.durations import Duration, between
 from tmcwatch.config.values import (
+    DEFAULT_SHARE,
     SOME,
     Condition,
     ExternalUrl,
@@ -27,6 +28,7 @@ from tmcwatch.config.values import (
     TimeZone,
     Token,
     WebUrl,
+    address_of,
 )
 from tmcwatch.domain.alert import Severity
 
@@ -64,8 +66,11 @@ class Account(Section):
     """The access token itself; better from the environment: `${TMC_TOKEN}`."""
     token_file: FileName | None = None
     """File that holds the token; read again when it changes."""
-    api_share: Share = 0.2
+    api_share: Share = DEFAULT_SHARE
     """How much of TMC's published request limits tmcwatch may use."""
+    budget: Name | None = None
+    """Accounts of one address share one budget, as TMC counts requests by where they come from;
+    another name parts them, where they go out by different addresses."""
     link: Link = "default"
     """Link to a run in messages: `default`, `off`, or a template."""
     environments: tuple[Place, ...] = ()
@@ -74,8 +79,13 @@ class Account(Section):
     """Names, ids or `ENVIRONMENT/name` of the workspaces to watch; without any, all of them."""
 
     @property
+    def budget_name(self) -> str:
+        """Name the budget it draws on, alone or together with others."""
+        return self.budget or self.api_url
+
+    @property
     def api_url(self) -> str:
-        return self.url or f"https://api.{self.region}.cloud.talend.com"
+        return self.url or address_of(self.region or "")
 
 
 class Settle(Section):

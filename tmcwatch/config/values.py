@@ -31,8 +31,14 @@ RESERVED_LABELS = frozenset(
     }
 )
 PLACEHOLDERS = ("environment_id", "workspace_id", "kind", "id", "execution_id", "region")
+DEFAULT_SHARE = 0.2
 _LONGEST_NAME = 64
 _HIGHEST_PORT = 65_535
+
+
+def address_of(region: str) -> str:
+    """Answer with the address of TMC's API in a region."""
+    return f"https://api.{region}.cloud.talend.com"
 
 
 def _name(value: str) -> str:

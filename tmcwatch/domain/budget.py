@@ -10,21 +10,40 @@ from enum import StrEnum
 
 
 class Family(StrEnum):
-    """The APIs of TMC, each with a ceiling of its own."""
+    """What TMC counts together: the APIs, each with a ceiling of its own, and their exceptions."""
 
     PROCESSING = "processing"
     ORCHESTRATION = "orchestration"
     MONITORING = "monitoring"
+    COMPONENT_METRICS = "component_metrics"
     SECURITY = "security"
+    OTHER = "other"
 
 
 CEILINGS: Mapping[Family, int] = {
     Family.PROCESSING: 1_800,
     Family.ORCHESTRATION: 1_800,
     Family.MONITORING: 600,
-    Family.SECURITY: 600,
+    Family.COMPONENT_METRICS: 5,
+    Family.SECURITY: 60,
+    Family.OTHER: 60,
 }
-"""Published calls per minute and source address."""
+"""Calls per minute and source address, as published; where nothing is, the least of any API."""
+
+_PATHS: Mapping[str, Family] = {
+    "/processing": Family.PROCESSING,
+    "/orchestration": Family.ORCHESTRATION,
+    "/monitoring": Family.MONITORING,
+    "/monitoring/observability/metrics/component": Family.COMPONENT_METRICS,
+    "/security": Family.SECURITY,
+}
+
+
+def family_of(path: str) -> Family:
+    """Answer with what a call to a path counts as: the longest known beginning of it decides."""
+    parts = path.split("/")
+    beginnings = ("/".join(parts[:length]) for length in range(len(parts), 1, -1))
+    return next((_PATHS[each] for each in beginnings if each in _PATHS), Family.OTHER)
 
 
 class Purpose(StrEnum):
@@ -38,25 +57,29 @@ class Purpose(StrEnum):
     AUDIT = "audit"
 
 
-PRIORITIES: Mapping[Purpose, int] = {purpose: rank for rank, purpose in enumerate(Purpose)}
+BURST = 4.0
+"""The most calls that may go at once after a quiet time."""
+BURSTS_PER_MINUTE = 20
+"""No burst is more than this part of what a minute allows."""
 
-BURST = 5.0
-"""Calls that may go at once after a quiet time."""
-
-FIRST_TOKENS = 2.0
-"""What a fresh budget holds: enough for a first look, too little for a ban after each restart."""
-
-CUT = 0.8
+CUT = 0.85
 CUT_AT_MOST_EVERY = timedelta(seconds=5).total_seconds()
-RAISE = 0.05
-"""The part of the share that a quiet minute gives back."""
 SLOWEST = 0.1
 """The part of the share below which no cut goes."""
+CALLS_TO_CLIMB = 500
+"""What it may cost to find out what TMC bears: one refusal in so many calls."""
+PAUSES_TO_CLIMB = 20
+"""A climb lasts so many times the pause before it: long ones must be rare."""
+SHORTEST_CLIMB = timedelta(minutes=1)
+LONGEST_CLIMB = timedelta(minutes=20)
 
 SHORTEST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(seconds=60)
 LONGEST_OBEYED = timedelta(hours=1)
 """A longer Retry-After is taken for a mistake."""
+FIRST_PAUSE_AFTER_FAILURE = timedelta(seconds=1)
+LONGEST_PAUSE_AFTER_FAILURE = timedelta(seconds=16)
+"""No longer: whoever asks waits for the next beat besides."""
 
 _MINUTE = 60.0
 _MOST_DOUBLINGS = 10  # clamps the exponent: weeks of refusals must not overflow
@@ -71,35 +94,102 @@ class Pace:
     """Calls per second that the configuration grants."""
     rate: float
     """Calls per second that TMC bears at present."""
+    refused: float
+    """The rate that TMC refused last."""
+    climb: float
+    """Seconds in which the rate returns to what was refused."""
+    climbs_from: float
+    """The moment at which the climb began."""
     tokens: float
     at: float
     """The moment up to which `tokens` and `rate` are reckoned."""
-    raised_at: float
     cut_at: float = -math.inf
     paused_until: float = -math.inf
     pauses: int = 0
     """Counts the pauses, to tell answers to calls of before a pause from news."""
     strikes: int = 0
     """Refusals in a row; while there are any, one call at a time is let out as a probe."""
+    failures: int = 0
+    """Calls in a row that TMC did not serve, though it refused none; probed like refusals."""
     probing: bool = False
 
+    @property
+    def is_troubled(self) -> bool:
+        """Whether one call at a time is let out, as a probe."""
+        return self.strikes > 0 or self.failures > 0
 
-def fresh_pace(ceiling: float, share: float, *, at: float) -> Pace:
-    """Answer with the pace of a family whose `ceiling` is in calls per minute."""
+
+def fresh_pace(ceiling: float, share: float, *, at: float, tokens: float = 0.0) -> Pace:
+    """Answer with the pace of a family whose `ceiling` is in calls per minute.
+
+    Without `tokens` no two beginnings, however close, let out more than one pace would.
+    """
     granted = ceiling * share / _MINUTE
-    return Pace(share=granted, rate=granted, tokens=FIRST_TOKENS, at=at, raised_at=at)
+    return resumed_pace(ceiling, share, rate=granted, at=at, tokens=tokens)
+
+
+def resumed_pace(
+    ceiling: float, share: float, *, rate: float, at: float, tokens: float = 0.0
+) -> Pace:
+    """Answer with the pace of a family which TMC bore `rate` calls per second of before."""
+    granted = ceiling * share / _MINUTE
+    borne = min(max(rate, SLOWEST * granted), granted)
+    # As if just cut to what it is: the climb begins there.
+    refused = borne / CUT
+    return Pace(
+        share=granted,
+        rate=borne,
+        refused=refused,
+        climb=_climb(refused, timedelta()),
+        climbs_from=at,
+        tokens=min(tokens, burst(borne)),
+        at=at,
+    )
+
+
+def burst(rate: float) -> float:
+    """Answer with how many calls may go at once after a quiet time."""
+    return min(max(rate * _MINUTE / BURSTS_PER_MINUTE, 1.0), BURST)
+
+
+def refill(rate: float) -> float:
+    """Answer with the tokens that a second brings.
+
+    It is less than the rate by what a burst adds, so that no sliding minute has more calls than
+    the rate allows.
+    """
+    return rate - (burst(rate) - 1) / _MINUTE
 
 
 def passed(pace: Pace, at: float) -> Pace:
-    """Answer with the pace at a later moment: tokens refilled, quiet minutes rewarded."""
-    tokens = min(BURST, pace.tokens + max(0.0, at - pace.at) * pace.rate)
-    rate, raised_at = pace.rate, pace.raised_at
-    if pace.strikes or rate >= pace.share:
-        raised_at = at
-    elif (minutes := (at - raised_at) // _MINUTE) > 0:
-        rate = min(pace.share, rate + minutes * RAISE * pace.share)
-        raised_at += minutes * _MINUTE
-    return replace(pace, tokens=tokens, at=at, rate=rate, raised_at=raised_at)
+    """Answer with the pace at a later moment: tokens refilled, the rate further up its climb."""
+    gained = max(0.0, at - pace.at) * refill(pace.rate)
+    later = replace(pace, tokens=min(burst(pace.rate), pace.tokens + gained), at=at)
+    if pace.is_troubled:
+        return replace(later, climbs_from=at)
+    return replace(later, rate=_climbed(later))
+
+
+def granting(pace: Pace, ceiling: float, share: float) -> Pace:
+    """Answer with the pace once the configuration grants another share."""
+    granted = ceiling * share / _MINUTE
+    if granted == pace.share:
+        return pace
+    changed = replace(pace, share=granted)
+    rate = _climbed(changed)
+    return replace(changed, rate=rate, tokens=min(pace.tokens, burst(rate)))
+
+
+def _climbed(pace: Pace) -> float:
+    """Answer with the rate on a curve that is flat where TMC refused last, and steep beyond."""
+    way = (pace.at - pace.climbs_from) / pace.climb - 1  # -1 after the cut, 0 at what was refused
+    gain = (1 - CUT) * way**3 if way < 0 else (2 * way) ** 3
+    return max(SLOWEST * pace.share, min(pace.share, pace.refused * (1 + gain)))
+
+
+def _climb(refused: float, pause: timedelta) -> float:
+    wanted = max(CALLS_TO_CLIMB / refused, PAUSES_TO_CLIMB * pause.total_seconds())
+    return min(max(wanted, SHORTEST_CLIMB.total_seconds()), LONGEST_CLIMB.total_seconds())
 
 
 def wait(pace: Pace) -> float:
@@ -107,18 +197,24 @@ def wait(pace: Pace) -> float:
     if pace.probing:
         return math.inf
     pause = pace.paused_until - pace.at
-    short = 0.0 if pace.tokens >= _ALMOST_ONE else (1 - pace.tokens) / pace.rate
+    short = 0.0 if pace.tokens >= _ALMOST_ONE else (1 - pace.tokens) / refill(pace.rate)
     return max(pause, short, 0.0)
+
+
+def affords(pace: Pace, seconds: float) -> float:
+    """Answer with how many calls may go within the next `seconds`."""
+    paused = max(pace.paused_until - pace.at, 0.0)
+    return 0.0 if paused >= seconds else pace.tokens + (seconds - paused) * refill(pace.rate)
 
 
 def called(pace: Pace) -> Pace:
     """Answer with the pace after a call went out."""
-    return replace(pace, tokens=max(0.0, pace.tokens - 1), probing=pace.strikes > 0)
+    return replace(pace, tokens=max(0.0, pace.tokens - 1), probing=pace.is_troubled)
 
 
 def not_called(pace: Pace, *, pauses: int) -> Pace:
     """Answer with the pace after a call that was let out, after so many pauses, never went."""
-    returned = min(BURST, pace.tokens + 1)
+    returned = min(burst(pace.rate), pace.tokens + 1)
     return replace(without_answer(pace, pauses=pauses), tokens=returned)
 
 
@@ -129,11 +225,31 @@ def without_answer(pace: Pace, *, pauses: int) -> Pace:
 
 def answered(pace: Pace, *, pauses: int) -> Pace:
     """Answer with the pace after TMC served a call that was let out after so many pauses."""
-    if pauses != pace.pauses or not pace.strikes:
+    if pauses != pace.pauses or not pace.is_troubled:
         return pace
     # The pause has filled the bucket: a full burst at once would be refused again.
     tokens = min(pace.tokens, 1.0)
-    return replace(pace, strikes=0, probing=False, tokens=tokens, raised_at=pace.at)
+    return replace(pace, strikes=0, failures=0, probing=False, tokens=tokens, climbs_from=pace.at)
+
+
+def failed(pace: Pace, *, pauses: int, jitter: float) -> Pace:
+    """Answer with the pace after TMC gave no usable answer to a call of so many pauses ago.
+
+    That says nothing about the rate, but to go on asking does not help either: full jitter, as
+    for refusals, and then one probe.
+    """
+    if pauses != pace.pauses:
+        return pace  # calls that were under way together fail together
+    doubled = FIRST_PAUSE_AFTER_FAILURE * float(2 ** min(pace.failures, _MOST_DOUBLINGS))
+    pause = min(doubled, LONGEST_PAUSE_AFTER_FAILURE) * jitter
+    return replace(
+        pace,
+        climbs_from=pace.at,
+        paused_until=max(pace.paused_until, pace.at + pause.total_seconds()),
+        pauses=pace.pauses + 1,
+        failures=pace.failures + 1,
+        probing=False,
+    )
 
 
 def throttled(pace: Pace, *, pauses: int, asked: timedelta | None, jitter: float) -> Pace:
@@ -147,17 +263,23 @@ def throttled(pace: Pace, *, pauses: int, asked: timedelta | None, jitter: float
         return replace(pace, paused_until=max(pace.paused_until, until))
     strikes = pace.strikes + 1
     pause = pause_after(strikes, jitter=jitter) if asked is None else asked
-    # A refused probe says nothing about the rate.
-    cuts = not pace.strikes and pace.at - pace.cut_at >= CUT_AT_MOST_EVERY
-    return replace(
+    paused = replace(
         pace,
-        rate=max(SLOWEST * pace.share, CUT * pace.rate) if cuts else pace.rate,
-        cut_at=pace.at if cuts else pace.cut_at,
-        raised_at=pace.at,
+        climbs_from=pace.at,
         paused_until=pace.at + pause.total_seconds(),
         pauses=pace.pauses + 1,
         strikes=strikes,
         probing=False,
+    )
+    # A refused probe says nothing about the rate.
+    if pace.strikes or pace.at - pace.cut_at < CUT_AT_MOST_EVERY:
+        return paused
+    return replace(
+        paused,
+        refused=pace.rate,
+        climb=_climb(pace.rate, pause),
+        rate=max(SLOWEST * pace.share, CUT * pace.rate),
+        cut_at=pace.at,
     )
 
 

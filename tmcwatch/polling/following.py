@@ -1,6 +1,7 @@
 """Following what is open: read again by the fewest requests, and never ended by an absence."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -29,36 +30,49 @@ long-running services leave the lists after weeks."""
 
 @dataclass(slots=True, kw_only=True)
 class Follower:
-    """Follows the open executions of one list, within so many requests at each look."""
+    """Follows the open executions of one list, within what the budget affords at each look."""
 
     list: List
     memory: Memory
     teller: Teller
-    most: int
+    most: Callable[[], int]
+    """How many requests a look may spend on them, as things are now."""
+    _statuses: deque[str] = field(init=False)
+    """Of bad ends, in the order in which they are asked for next."""
     _read_at: dict[ExecutionId, float] = field(default_factory=dict)
     _missing: dict[ExecutionId, tuple[float, float]] = field(default_factory=dict)
 
-    async def refresh(self, position: Position, head: Read, *, settle: timedelta) -> bool:
+    def __post_init__(self) -> None:
+        self._statuses = deque(self.list.bad_statuses)
+
+    async def refresh(
+        self, position: Position, head: Read, *, settle: timedelta, until: float
+    ) -> bool:
         """Read the open executions that the head did not show, by the fewest requests.
 
         Answers whether that showed that TMC's lists go by trigger: one that runs was not there.
         Where they are more than may be asked for, the newest bad ends are asked for by their
-        status: that shows failures at once, whatever the size of the tenant.
+        status: that shows failures at once, whatever the size of the tenant. Once `until` has
+        come, on the clock of this process, the rest is left: the next look at the head is due.
         """
         followed = await self.memory.followed()
         self._forget_ended(followed)
         shown = {row.id for row in head.rows}
         due = [run for run in followed if run.id not in shown and self._is_due(run)]
-        seen, left = await self._read(position, due) if due else ((), 0)
+        most = self.most()
+        # Where little may be asked, part of it shows more in a list of bad ends.
+        kept = min(len(self._statuses), most // 2) if len(due) > most else 0
+        allowed = _Allowed(most=most - kept, until=until)
+        seen, left = await self._read(position, due, allowed) if due else ((), 0)
         if left or head.doubt is not None:
-            await self._find_bad_ends(position)
+            await self._find_bad_ends(position, kept or len(self._statuses), until=until)
         settled = head.window.end - settle
         return head.doubt is None and any(
             _ought_to_show(row, head.window, before=settled) for row in seen
         )
 
     async def _read(
-        self, position: Position, due: Sequence[Followed]
+        self, position: Position, due: Sequence[Followed], allowed: "_Allowed"
     ) -> tuple[Sequence[Row], int]:
         """Read what is due; answer with it, and with how many were left for later.
 
@@ -68,27 +82,36 @@ class Follower:
         runs = {run.id: OpenRun(id=run.id, triggered_at=run.triggered_at) for run in due}
         cover = cheapest_cover(runs.values(), await self.memory.triggers())
         seen: dict[ExecutionId, Row] = {}
-        left = self.most
-        for window in cover.windows[:left]:
+        for window in cover.windows:
+            if not allowed.one():
+                break
             page = await self.list.page(window, 0, purpose=Purpose.ENDS)
-            left -= 1
             fresh = {row.id: row for row in page.rows if runs.pop(row.id, None) is not None}
             seen |= fresh
-            await self._tell(position, [row for row in fresh.values() if row.phase in ENDS])
+            ended = [row for row in fresh.values() if row.phase in ENDS]
+            await self._tell(position, ended, allowed.until)
         ids = tuple(in_turn(runs.values(), self._read_at))
-        for id_ in ids[: max(left, 0)]:
+        asked = 0
+        for id_ in ids:
+            if not allowed.one():
+                break
+            asked += 1
             one = await self._one(id_)
             if one is not None:
                 seen[id_] = one
-                await self._tell(position, [one] if one.phase in ENDS else [])
-        await self._tell(position, [row for row in seen.values() if row.phase not in ENDS])
-        return tuple(seen.values()), len(ids[max(left, 0) :])
+                await self._tell(position, [one] if one.phase in ENDS else [], allowed.until)
+        still_open = [row for row in seen.values() if row.phase not in ENDS]
+        await self._tell(position, still_open, allowed.until)
+        return tuple(seen.values()), len(ids) - asked
 
-    async def _find_bad_ends(self, position: Position) -> None:
+    async def _find_bad_ends(self, position: Position, most: int, *, until: float) -> None:
         """Ask by status for what ended badly: believed for what it shows, never for the rest."""
         now = self.list.now()
         window = Window(start=now - BAD_ENDS_WITHIN, end=now)
-        for status in self.list.bad_statuses:
+        allowed = _Allowed(most=most, until=until)
+        while allowed.one():
+            status = self._statuses[0]
+            self._statuses.rotate(-1)
             page = await self.list.page(window, 0, purpose=Purpose.ENDS, status=status)
             await self._tell(
                 position,
@@ -98,6 +121,7 @@ class Follower:
                     if row.phase in BAD_ENDS
                     and (row.ended_at or row.triggered_at) >= position.watched_from
                 ],
+                until,
             )
 
     def _forget_ended(self, followed: Iterable[Followed]) -> None:
@@ -123,12 +147,29 @@ class Follower:
         self._missing.pop(id_, None)
         return row
 
-    async def _tell(self, position: Position, rows: Collection[Row]) -> None:
+    async def _tell(self, position: Position, rows: Collection[Row], until: float) -> None:
         for row in rows:
             self._read_at[row.id] = anyio.current_time()
         if rows:
             look = self.teller.look(rows)
-            await self.teller.tell(look, watched_from=position.watched_from)
+            await self.teller.tell(look, watched_from=position.watched_from, until=until)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Allowed:
+    """So many requests, until a moment on the clock of this process, but at least one."""
+
+    most: int
+    until: float
+    _taken: int = 0
+
+    def one(self) -> bool:
+        """Take one of them, where one is left."""
+        is_over = anyio.current_time() >= self.until
+        if self._taken >= (min(self.most, 1) if is_over else self.most):
+            return False
+        self._taken += 1
+        return True
 
 
 def _ought_to_show(row: Row, window: Window, *, before: datetime) -> bool:

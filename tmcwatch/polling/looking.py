@@ -1,5 +1,6 @@
 """One look at a list: the head with its certificate, then the executions that are still open."""
 
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,7 @@ from enum import Enum, auto
 import anyio
 import structlog
 
+from tmcwatch.api.budget import before_the_head
 from tmcwatch.api.errors import ApiError
 from tmcwatch.domain.budget import Purpose
 from tmcwatch.domain.execution import AccountName, Page
@@ -33,6 +35,9 @@ live meanwhile."""
 CLOCK_STEADY = timedelta(seconds=2)
 """What TMC's clock may seem to go back by: it is told in whole seconds."""
 
+LEAST_REFRESH = 5.0
+"""Seconds that a look may always spend, however short the beat."""
+
 MARGIN = timedelta(minutes=1)
 """How much further back is read where it is not certain what the look before covered."""
 
@@ -54,13 +59,16 @@ class LookSettings:
     """Of the settle lag: how long a row may take to show in the list."""
     history: timedelta
     """How much of the time before the first look is read."""
-    refreshes: int
-    """Requests that one look may spend on open executions."""
     beat: timedelta = timedelta()
 
     @property
     def outage(self) -> timedelta:
         return max(OUTAGE, BEATS_OF_OUTAGE * self.beat)
+
+    @property
+    def refresh_within(self) -> float:
+        """Seconds after which a look leaves the rest for the next: the head comes first."""
+        return max(self.beat.total_seconds(), LEAST_REFRESH)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +90,8 @@ class Looker:
     memory: Memory
     settings: LookSettings
     rereads: Rereads
+    affords: Callable[[], int]
+    """How many requests a look may spend on open executions, as things are now."""
     now: Callable[[], datetime]
     send: Callable[[Observation], Awaitable[None]]
     outage: anyio.Event = field(default_factory=anyio.Event)
@@ -95,6 +105,8 @@ class Looker:
     _samples_since_lowered: int = 0
     _live: Window | None = None
     """Beyond an outage that is being caught up with: what is proven at the head already."""
+    _until: float = math.inf
+    """When the next head is due, on the clock of this process."""
     _proven_at: float | None = None
     """When a look proved something last, on the clock of this process."""
 
@@ -111,7 +123,7 @@ class Looker:
             list=self.list,
             memory=self.memory,
             teller=self.teller,
-            most=self.settings.refreshes,
+            most=self.affords,
         )
 
     async def look(self) -> bool:
@@ -121,8 +133,10 @@ class Looker:
         """
         outcome = Outcome.BEHIND
         while outcome is Outcome.BEHIND:
+            self._until = anyio.current_time() + self.settings.refresh_within
             try:
-                outcome = await self._look()
+                with before_the_head(self._until):
+                    outcome = await self._look()
             except ApiError as error:
                 self._before = None
                 problem = problem_of(error)
@@ -149,7 +163,9 @@ class Looker:
         start = self._start(position, settle)
         head = await self._read_head(position, start, settle)
         await self._tell_head(position, head)
-        by_trigger = await self._follower.refresh(position, head.read, settle=settle)
+        by_trigger = await self._follower.refresh(
+            position, head.read, settle=settle, until=self._until
+        )
         if by_trigger and position.reading is not Reading.TRIGGER:
             await self._tell_learned(position, Learned(reading=Reading.TRIGGER))
         if head.proven is None:
@@ -228,7 +244,9 @@ class Looker:
         except ApiError:
             # Told together if it can be, in the order of TMC's times; but told.
             newest_rows = self.teller.look(newest.rows)
-            await self.teller.tell(newest_rows, watched_from=position.watched_from)
+            await self.teller.tell(
+                newest_rows, watched_from=position.watched_from, until=self._until
+            )
             raise
         rows = {row.id: row for row in (*closed.rows, *newest.rows)}
         together = Read(
@@ -255,7 +273,7 @@ class Looker:
             learned=self._learned(position, head),
             away=None if live is None else _away(position, live),
         )
-        await self.teller.tell(looked, watched_from=position.watched_from)
+        await self.teller.tell(looked, watched_from=position.watched_from, until=self._until)
         if live is not None:
             self.outage.set()
 

@@ -1,8 +1,12 @@
 """Telling what a list showed: completed by details and names, and sent as an observation."""
 
-from collections.abc import Awaitable, Callable, Iterable
+import math
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TypeVar
+
+import anyio
 
 from tmcwatch.api.errors import ApiError, NotFound
 from tmcwatch.domain.execution import (
@@ -29,6 +33,12 @@ from tmcwatch.polling.reading import Read
 DETAILS_AT_ONCE = 20
 """Details, and names of strangers, that one look asks for; the rest is told without."""
 
+LEAST_DETAILS = 2
+"""Those that a look asks for however late it is: what they cost the next head is bounded."""
+
+
+_Wanted = TypeVar("_Wanted")
+
 
 @dataclass(slots=True, kw_only=True)
 class Teller:
@@ -52,13 +62,16 @@ class Teller:
             head=False,
         )
 
-    async def tell(self, looked: Looked, *, watched_from: datetime) -> None:
+    async def tell(
+        self, looked: Looked, *, watched_from: datetime, until: float = math.inf
+    ) -> None:
         """Complete the rows of a look by details and names, and send it.
 
-        What ended before `watched_from` is history and costs no details.
+        What ended before `watched_from` is history and costs no details. Once `until` has come,
+        on the clock of this process, the rest is told without: the next look is due.
         """
-        await self._name_strangers(looked.rows)
-        rows = await self._completed(await self._watched(looked.rows), watched_from)
+        await self._name_strangers(looked.rows, until)
+        rows = await self._completed(await self._watched(looked.rows), watched_from, until)
         await self.send(replace(looked, at=self.now(), rows=rows))
 
     async def fail(self, problem: LookProblem, text: str) -> None:
@@ -87,7 +100,9 @@ class Teller:
         outside = await self.memory.outside(subjects) if subjects else frozenset()
         return tuple(row for row in rows if row.subject not in outside) if outside else rows
 
-    async def _completed(self, rows: tuple[Row, ...], watched_from: datetime) -> tuple[Row, ...]:
+    async def _completed(
+        self, rows: tuple[Row, ...], watched_from: datetime, until: float
+    ) -> tuple[Row, ...]:
         """Ask for the details of what turned bad: error text and failing step."""
         bad = [
             row
@@ -100,7 +115,8 @@ class Teller:
             return rows
         known = await self.memory.completed([row.id for row in bad])
         details: dict[ExecutionId, Row] = {}
-        for row in [row for row in bad if row.id not in known][:DETAILS_AT_ONCE]:
+        unknown = [row for row in bad if row.id not in known]
+        for row in _in_time(unknown, until):
             try:
                 details[row.id] = await self.list.completed(row)
             except NotFound:
@@ -109,12 +125,12 @@ class Teller:
                 break  # told without: a failure must not wait for its error text
         return tuple(details.get(row.id, row) for row in rows)
 
-    async def _name_strangers(self, rows: Iterable[Row]) -> None:
+    async def _name_strangers(self, rows: Iterable[Row], until: float) -> None:
         """Look up tasks and plans that the directory lacks: names are frozen into alerts."""
         subjects = {row.subject for row in rows if row.subject is not None}
         strangers = await self.memory.unnamed(subjects - self._nameless) if subjects else set()
         found: list[Subject] = []
-        for subject in sorted(strangers)[:DETAILS_AT_ONCE]:
+        for subject in _in_time(sorted(strangers), until):
             try:
                 named = await self.list.named(subject)
             except NotFound:
@@ -131,3 +147,11 @@ class Teller:
                     account=self.account, at=self.now(), subjects=tuple(found), complete=False
                 )
             )
+
+
+def _in_time(wanted: Sequence[_Wanted], until: float) -> Iterator[_Wanted]:
+    """Give what may be asked for in one look, one by one while there is time."""
+    for number, one in enumerate(wanted[:DETAILS_AT_ONCE]):
+        if number >= LEAST_DETAILS and anyio.current_time() >= until:
+            return
+        yield one

@@ -1,29 +1,43 @@
 """The status as JSON: who is watched, how far, at what rate, and what is owed."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from tmcwatch.domain.execution import AccountName
+from tmcwatch.domain.execution import AccountName, Kind
 from tmcwatch.domain.snapshot import ListState, OutboxState, Snapshot, SubjectState
+
+
+class Asking(NamedTuple):
+    """How an account is asked at present, in requests per second."""
+
+    rate: float
+    granted: float
+    """What the configuration allows; the rate is less while TMC refuses that."""
+    paused_until: datetime | None
+    beats: Mapping[Kind, timedelta]
+    """How long after the look before the last look at each list began."""
 
 
 def status_of(
     snapshot: Snapshot,
     *,
     version: str,
-    rates: Mapping[AccountName, float],
+    asking: Mapping[AccountName, Asking],
 ) -> Mapping[str, object]:
-    """Answer with the status; `rates` are the requests per second allowed to each account."""
-    accounts = sorted({one.account for one in snapshot.lists} | rates.keys())
+    """Answer with the status of what was read, and of how each account is asked."""
+    accounts = sorted({one.account for one in snapshot.lists} | asking.keys())
     return {
         "version": version,
         "at": _text(snapshot.at),
         "accounts": [
             {
                 "name": account,
-                "requests_per_second": rates.get(account),
+                **_asking(asking.get(account)),
                 "lists": [
-                    _list(one, snapshot) for one in snapshot.lists if one.account == account
+                    _list(one, snapshot) | _beat(asking.get(account), one.kind)
+                    for one in snapshot.lists
+                    if one.account == account
                 ],
             }
             for account in accounts
@@ -36,7 +50,20 @@ def status_of(
     }
 
 
-def _list(one: ListState, snapshot: Snapshot) -> Mapping[str, object]:
+def _asking(one: Asking | None) -> dict[str, object]:
+    return {
+        "requests_per_second": None if one is None else one.rate,
+        "granted_per_second": None if one is None else one.granted,
+        "paused_until": None if one is None else _text(one.paused_until),
+    }
+
+
+def _beat(one: Asking | None, kind: Kind) -> dict[str, object]:
+    beat = None if one is None else one.beats.get(kind)
+    return {"beat_seconds": None if beat is None else beat.total_seconds()}
+
+
+def _list(one: ListState, snapshot: Snapshot) -> dict[str, object]:
     watched = [
         subject
         for subject in snapshot.subjects

@@ -79,6 +79,19 @@ PROCESS = (
         buckets=_WAIT_SECONDS,
     ),
     _family(
+        "api_deadline_misses_total",
+        _COUNTER,
+        "account purpose",
+        "Requests whose turn came after the deadline of their purpose.",
+    ),
+    _family(
+        "beat_seconds",
+        _GAUGE,
+        "account kind",
+        "How long after the look before the last look at a list began; under pressure it is "
+        "more than the configured beat.",
+    ),
+    _family(
         "api_throttled_total",
         _COUNTER,
         "account family",

@@ -85,12 +85,14 @@ class Metrics:
         operation: str,
         code: str,
         seconds: float,
-        purpose: str,
-        waited: float,
     ) -> None:
         self._counters["api_requests_total"].labels(account, family, operation, code).inc()
         self._histograms["api_request_duration_seconds"].labels(account, family).observe(seconds)
-        self._histograms["api_queue_wait_seconds"].labels(account, purpose).observe(waited)
+
+    def waited(self, account: str, purpose: str, *, seconds: float, is_late: bool) -> None:
+        """Take note of how long a request waited for its turn."""
+        self._histograms["api_queue_wait_seconds"].labels(account, purpose).observe(seconds)
+        self._counters["api_deadline_misses_total"].labels(account, purpose).inc(is_late)
 
     def store(self, *, ok: bool) -> None:
         self._gauges["store_up"].set(ok)
@@ -113,6 +115,9 @@ class Metrics:
         self._gauges["api_ceiling_requests_per_second"].labels(account, family).set(ceiling)
         until = 0.0 if paused_until is None else paused_until.timestamp()
         self._gauges["api_throttled_until_timestamp_seconds"].labels(account, family).set(until)
+
+    def beat(self, account: str, kind: str, seconds: float) -> None:
+        self._gauges["beat_seconds"].labels(account, kind).set(seconds)
 
     def reread(self, account: str, kind: str, reason: str) -> None:
         self._counters["window_rereads_total"].labels(account, kind, reason).inc()

@@ -26,6 +26,7 @@ from tmcwatch.api.client import Client
 from tmcwatch.api.connection import http_client
 from tmcwatch.api.token import TokenText
 from tmcwatch.app import Parts, World, watch
+from tmcwatch.app.beats import Beats
 from tmcwatch.config import load
 from tmcwatch.domain.execution import ENDS, AccountName, Phase
 from tmcwatch.simulator import Reading, Scenario, Simulator, api_app
@@ -95,7 +96,8 @@ class Watching:
 
     async def run(self) -> None:
         store = open_store(self._config.store.url)
-        parts = Parts(store=store, metrics=Metrics(version="benchmark"), health=Health())
+        metrics = Metrics(version="benchmark")
+        parts = Parts(store=store, metrics=metrics, health=Health(), beats=Beats(metrics))
         try:
             await watch(self._config, parts, self._world, stop=anyio.Event())
         finally:
