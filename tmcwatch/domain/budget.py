@@ -191,3 +191,27 @@ def http_date(text: str | None) -> datetime | None:
         return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RememberedPace:
+    """What of a family's pace outlives the process."""
+
+    rate: float
+    """Calls per second that TMC bore."""
+    paused_until: datetime | None
+    """The end of the last pause, on our clock; None once TMC served a call after it."""
+
+
+def resumed(pace: Pace, remembered: RememberedPace, *, now: datetime) -> Pace:
+    """Answer with a fresh pace that goes on from what was remembered.
+
+    It begins with nothing saved up, and a pause ends with one probe: restarts never burst.
+    """
+    rate = max(SLOWEST * pace.share, min(remembered.rate, pace.share))
+    begun = replace(pace, rate=rate, tokens=0.0)
+    if remembered.paused_until is None:
+        return begun
+    # A clock that was put back must not make a pause of days.
+    pause = max(timedelta(), min(remembered.paused_until - now, LONGEST_OBEYED))
+    return replace(begun, paused_until=pace.at + pause.total_seconds(), strikes=1)
