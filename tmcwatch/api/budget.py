@@ -13,12 +13,14 @@ from typing import NamedTuple
 import anyio
 import anyio.lowlevel
 
+from tmcwatch.api.remembering import Remembering
 from tmcwatch.domain.budget import (
     CEILINGS,
     PRIORITIES,
     Family,
     Pace,
     Purpose,
+    RememberedPace,
     answered,
     called,
     fresh_pace,
@@ -98,6 +100,7 @@ class Budget:
         now: Callable[[], datetime],
         random: Callable[[], float],
         ceilings: Mapping[Family, float] | None = None,
+        remembered: Mapping[Family, RememberedPace] | None = None,
     ) -> None:
         if not 0 < share <= 1:
             raise ValueError(f"the share of the ceiling must be above 0 and at most 1: {share}")
@@ -105,6 +108,7 @@ class Budget:
         self._now = now
         self._random = random
         self._numbers = count()
+        self._remembering = Remembering(remembered or {}, now=now)
         granted = ceilings or CEILINGS
         self._lanes = {
             family: _Lane(family=family, ceiling=granted.get(family, CEILINGS[family]))
@@ -133,6 +137,7 @@ class Budget:
         lane = self._lanes[family]
         pace = self._pace(lane)
         lane.pace = answered(pace, pauses=pace.pauses if pauses is None else pauses)
+        self._remembering.note(family, lane.pace)
         _stir(lane)
 
     def throttled(
@@ -144,7 +149,16 @@ class Budget:
         known = pace.pauses if pauses is None else pauses
         lane.pace = throttled(pace, pauses=known, asked=retry_after, jitter=self._random())
         lane.paused_until = self._now() + timedelta(seconds=lane.pace.paused_until - pace.at)
+        self._remembering.note(family, lane.pace)
         _stir(lane)
+
+    async def changed(self) -> Mapping[Family, RememberedPace]:
+        """Wait until the rate or the pause of a family changes; answer with what to remember."""
+        return await self._remembering.changed()
+
+    def changes(self) -> Mapping[Family, RememberedPace]:
+        """Answer with what changed and was not taken yet, without waiting."""
+        return self._remembering.changes()
 
     def state(self) -> Mapping[Family, FamilyState]:
         now = self._now()
@@ -157,6 +171,8 @@ class Budget:
         return {purpose: counted[purpose] for purpose in Purpose}
 
     def _state(self, lane: _Lane, now: datetime) -> FamilyState:
+        if lane.family in self._remembering:
+            self._pace(lane)
         until = lane.paused_until
         return FamilyState(
             rate=lane.pace.rate if lane.pace else lane.ceiling * self._share / 60,
@@ -167,12 +183,16 @@ class Budget:
     def _pace(self, lane: _Lane) -> Pace:
         """Bring the pace up to this moment; it begins with the first request."""
         at = anyio.current_time()
-        lane.pace = (
-            passed(lane.pace, at)
-            if lane.pace is not None
-            else fresh_pace(lane.ceiling, self._share, at=at)
-        )
+        lane.pace = passed(lane.pace, at) if lane.pace is not None else self._begun(lane, at)
+        self._remembering.note(lane.family, lane.pace)
         return lane.pace
+
+    def _begun(self, lane: _Lane, at: float) -> Pace:
+        fresh = fresh_pace(lane.ceiling, self._share, at=at)
+        pace = self._remembering.begun(lane.family, fresh)
+        if pace.paused_until > at:
+            lane.paused_until = self._now() + timedelta(seconds=pace.paused_until - at)
+        return pace
 
     async def _turn(self, lane: _Lane, waiter: _Waiter) -> None:
         insort(lane.waiters, waiter)
