@@ -130,8 +130,10 @@ class Answers:
     def _rates(self) -> dict[AccountName, float]:
         found = {}
         for account in self.config().accounts:
-            budget = self.parts.budget_of(account, self.world)
-            found[AccountName(account.name)] = budget.state()[Family.PROCESSING].rate
+            # Nothing is allowed before the watch of an account begins.
+            budget = self.parts.budget_of(account)
+            rate = budget.state()[Family.PROCESSING].rate if budget else 0.0
+            found[AccountName(account.name)] = rate
         return found
 
     async def _read(self, work: Callable[[Connection], Result]) -> Result:

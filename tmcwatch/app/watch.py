@@ -1,9 +1,9 @@
 """The wiring: services nested in the order of the flow, so that leaving them is the shutdown."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import anyio
@@ -14,6 +14,13 @@ from tmcwatch.alerting.deciding import CURSOR
 from tmcwatch.alerting.service import Alerter
 from tmcwatch.api.budget import Budget
 from tmcwatch.api.client import Client
+from tmcwatch.app.budgets import (
+    BudgetKeeping,
+    BudgetKey,
+    budget_key,
+    open_budgets,
+    write_last_changes,
+)
 from tmcwatch.app.promotions import Promotions
 from tmcwatch.app.remembering import memory_of
 from tmcwatch.app.wiring import (
@@ -32,6 +39,7 @@ from tmcwatch.app.wiring import (
 from tmcwatch.app.world import World
 from tmcwatch.config import Account, Config
 from tmcwatch.delivering import Means, Target, deliver, words_for
+from tmcwatch.domain.budget import Family
 from tmcwatch.domain.execution import AccountName
 from tmcwatch.domain.observation import Observation
 from tmcwatch.domain.scope import EVERYTHING
@@ -66,15 +74,14 @@ class Parts:
     store: Store
     metrics: Metrics
     health: Health
-    budgets: dict[tuple[str, float], Budget] = field(default_factory=dict)
-    """By the address and share they pace."""
+    budgets: dict[BudgetKey, Budget] = field(default_factory=dict)
 
-    def budget_of(self, account: Account, world: World) -> Budget:
-        """Answer with the budget that all accounts of one address and share draw on."""
-        key = account.api_url, account.api_share
-        if key not in self.budgets:
-            self.budgets[key] = Budget(account.api_share, now=world.now, random=world.random)
-        return self.budgets[key]
+    def budget_of(self, account: Account) -> Budget | None:
+        """Answer with the budget that all accounts of one address and share draw on.
+
+        There is none until a watch of the account begins.
+        """
+        return self.budgets.get(budget_key(account))
 
 
 def store_fails(health: Health, error: Exception) -> None:
@@ -96,6 +103,7 @@ class _Watch:
         self._config = config
         self._parts = parts
         self._world = world
+        self._budgets: Mapping[BudgetKey, BudgetKeeping] = {}
         self._changed, self._owed = Bell(), Bell()
         self._supervision = Supervision(
             outages=(StoreError,),
@@ -113,6 +121,13 @@ class _Watch:
 
     async def run(self, stop: anyio.Event) -> None:
         self._expect()
+        self._budgets = await open_budgets(
+            self._config.accounts,
+            self._parts.budgets,
+            self._parts.store,
+            self._world,
+            failed=partial(store_fails, self._parts.health),
+        )
         send, receive = anyio.create_memory_object_stream[Observation](0)
         tracker = Tracker(
             store=self._parts.store,
@@ -142,9 +157,15 @@ class _Watch:
         async with AsyncExitStack() as stack, anyio.create_task_group() as polling:
             for name, service in (*self._pollers(stack, send), ("clean-up", self._clean_up)):
                 polling.start_soon(self._keep, name, service)
+            for keeping in self._budgets.values():
+                name = f"remembering the budget of {keeping.name}"
+                polling.start_soon(self._keep, name, keeping.run)
             self._parts.health.started()
             await stop.wait()
             polling.cancel_scope.cancel()
+        # Shielded, so that the next process begins with what the last request told.
+        with anyio.move_on_after(LAST_ROUND_WITHIN, shield=True):
+            await write_last_changes(self._budgets.values())
 
     def _expect(self) -> None:
         kinds = kinds_of(self._config)
@@ -175,7 +196,7 @@ class _Watch:
     ) -> Iterable[tuple[str, Service]]:
         """Give the services of every account: a look at each list, its history, and the names."""
         for account in self._config.accounts:
-            budget = self._parts.budget_of(account, self._world)
+            budget = self._budgets[budget_key(account)].budget
             client = client_of(account, budget, self._parts.metrics, self._world)
             stack.push_async_callback(client.aclose)
             yield f"names of {account.name}", self._names(account, client, send)
@@ -250,7 +271,16 @@ class _Watch:
                     ceiling=state.ceiling,
                     paused_until=state.paused_until,
                 )
+            self._tell_of_pause(account, budget.state()[Family.PROCESSING].paused_until)
             await anyio.sleep(self._config.watch.beat.total_seconds())
+
+    def _tell_of_pause(self, account: Account, until: datetime | None) -> None:
+        """Say what the first looks wait for: after a restart that may be an hour."""
+        if until is not None:
+            for kind in kinds_of(self._config):
+                self._parts.health.look_waits(
+                    AccountName(account.name), kind, at=self._world.now(), until=until
+                )
 
     async def _decide_once_more(self) -> None:
         # Shielded, so that what was seen last is decided on; what fails here is decided on later.
