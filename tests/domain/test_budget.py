@@ -20,6 +20,7 @@ from tmcwatch.domain.budget import (
     SHORTEST_PAUSE,
     Family,
     Pace,
+    RememberedPace,
     affords,
     answered,
     burst,
@@ -32,7 +33,7 @@ from tmcwatch.domain.budget import (
     not_called,
     passed,
     pause_after,
-    resumed_pace,
+    resumed,
     retry_after,
     throttled,
     wait,
@@ -175,7 +176,7 @@ def test_after_a_cut_the_rate_climbs_back_flatly_to_what_was_refused_and_then_be
 
 
 def test_beyond_what_was_refused_the_rate_rises_ever_faster():
-    low = resumed_pace(1_800, 0.2, rate=1.7, at=0.0)
+    low = resumed(pace(), RememberedPace(rate=1.7, paused_until=None), now=SERVED_AT)
     assert low.refused == pytest.approx(2)
     rates = [passed(low, low.climb * part).rate for part in (1, 1.25, 1.5, 2)]
     assert rates == pytest.approx([2, 2 * 1.125, 4, 6])
@@ -201,12 +202,6 @@ def test_the_rate_depends_on_the_moment_and_not_on_how_often_it_is_reckoned(step
     for step in steps:
         step_by_step = passed(step_by_step, step_by_step.at + step)
     assert step_by_step.rate == passed(at_once, step_by_step.at).rate
-
-
-def test_a_pace_resumes_what_tmc_bore_within_what_is_granted():
-    assert resumed_pace(1_800, 0.2, rate=2.0, at=0.0).rate == 2
-    assert resumed_pace(1_800, 0.2, rate=9.0, at=0.0).rate == pytest.approx(6)
-    assert resumed_pace(1_800, 0.2, rate=0.0, at=0.0).rate == pytest.approx(0.6)
 
 
 def test_times_of_refusals_are_not_quiet():

@@ -20,6 +20,7 @@ from tmcwatch.telemetry.metrics import Metrics
 
 COMMITS = frozenset(
     {
+        "_remember",
         "absorb_names",
         "absorb",
         "decide",
@@ -31,7 +32,7 @@ COMMITS = frozenset(
         "_release",
     }
 )
-"""The functions that tracking, alerting and delivering commit."""
+"""The functions that the budgets, tracking, alerting and delivering commit."""
 HARMLESS = frozenset({"_clean_up", "begin", "_register"})
 """The functions that commit only what an earlier life or the config left to be done."""
 UNHEARD_OF = 4

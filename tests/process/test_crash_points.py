@@ -41,6 +41,9 @@ http: {listen: "127.0.0.1:0"}
 """
 
 POINTS = [
+    # What is remembered of a budget: at first that something was asked at all.
+    ("_remember", "before", 1),
+    ("_remember", "after", 1),
     # What tracking commits.
     ("absorb_names", "before", 1),
     ("absorb_names", "after", 1),

@@ -88,12 +88,12 @@ async def test_what_is_not_due_costs_nothing(watching):
     assert watch.tmc.count("one") == 0
 
 
-async def follow_many(watch):
-    """Let eight runs begin, so far apart that no page shows many of them."""
+async def follow_many(watch, *, apart=25):
+    """Let eight runs begin, with so many others between two of them."""
     await watch.look()
-    for n in range(200):
+    for n in range(8 * apart):
         watch.tmc.put(f"s{n:03}", Phase.SUCCEEDED, ago=0, ended=0)
-        if n % 25 == 0:
+        if n % apart == 0:
             watch.tmc.put(f"r{n:03}", Phase.RUNNING)
         await anyio.sleep(2)
         if n % 10 == 0:
@@ -158,7 +158,7 @@ async def test_a_failed_refresh_is_a_failed_look_but_the_head_is_believed(watchi
 
 async def test_a_look_that_takes_too_long_leaves_the_rest_for_the_next_head(watching):
     watch = watching(by_trigger=True, refreshes=50)
-    await follow_many(watch)
+    await follow_many(watch, apart=110)
     await watch.look(after=10)
     usual = len(watch.tmc.asked)
     watch.tmc.seconds = 4.0

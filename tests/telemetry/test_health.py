@@ -40,6 +40,19 @@ def test_a_look_that_failed_was_tried(health):
     assert health.ready().ok
 
 
+def test_a_first_look_that_waits_for_the_end_of_a_pause_counts_as_tried(health):
+    health.look_waits(PROD, Kind.TASK, at=NOON, until=NOON + timedelta(minutes=5))
+    assert health.ready().ok
+    [reason] = health.fresh(NOON, [], young_enough=LIMIT).reasons
+    assert "TMC wants no request before" in reason
+
+
+def test_a_look_that_waits_takes_nothing_from_the_last_one(health):
+    health.looked(PROD, Kind.TASK, at=NOON)
+    health.look_waits(PROD, Kind.TASK, at=NOON, until=NOON + timedelta(minutes=5))
+    assert "TMC wants" not in str(health.fresh(NOON, [], young_enough=LIMIT).reasons)
+
+
 def test_a_bad_config_or_store_says_so_until_it_is_good_again(health):
     health.looked(PROD, Kind.TASK, at=NOON)
     health.config_is_bad("tmcwatch.yaml:3: …")

@@ -13,11 +13,13 @@ from typing import NamedTuple
 import anyio
 import anyio.lowlevel
 
+from tmcwatch.api.remembering import Remembering
 from tmcwatch.domain.budget import (
     CEILINGS,
     Family,
     Pace,
     Purpose,
+    RememberedPace,
     affords,
     answered,
     called,
@@ -163,12 +165,14 @@ class Budget:
         random: Callable[[], float],
         ceilings: Mapping[Family, float] | None = None,
         saved: float = 0.0,
+        remembered: Mapping[Family, RememberedPace] | None = None,
     ) -> None:
         self._share = _checked(share)
         self._now = now
         self._random = random
         self._saved = saved
         self._numbers = count()
+        self._remembering = Remembering(remembered or {}, now=now)
         granted = ceilings or CEILINGS
         self._lanes = {
             family: _Lane(family=family, ceiling=granted.get(family, CEILINGS[family]))
@@ -214,6 +218,7 @@ class Budget:
         lane.pace = answered(pace, pauses=pace.pauses if pauses is None else pauses)
         if pace.is_troubled and not lane.pace.is_troubled:
             lane.turns = after_trouble(lane.turns)
+        self._remembering.note(family, lane.pace)
         _stir(lane)
 
     def failed(self, family: Family, *, pauses: int | None = None) -> None:
@@ -233,11 +238,20 @@ class Budget:
         known = pace.pauses if pauses is None else pauses
         lane.pace = throttled(pace, pauses=known, asked=retry_after, jitter=self._random())
         lane.paused_until = self._now() + timedelta(seconds=lane.pace.paused_until - pace.at)
+        self._remembering.note(family, lane.pace)
         _stir(lane)
 
     def affords(self, family: Family, within: timedelta) -> float:
         """Answer with how many calls may go within a time, as things are now."""
         return affords(self._pace(self._lanes[family]), within.total_seconds())
+
+    async def changed(self) -> Mapping[Family, RememberedPace]:
+        """Wait until the rate or the pause of a family changes; answer with what to remember."""
+        return await self._remembering.changed()
+
+    def changes(self) -> Mapping[Family, RememberedPace]:
+        """Answer with what changed and was not taken yet, without waiting."""
+        return self._remembering.changes()
 
     def state(self) -> Mapping[Family, FamilyState]:
         now = self._now()
@@ -251,6 +265,8 @@ class Budget:
         return {purpose: counted[purpose] for purpose in Purpose}
 
     def _state(self, lane: _Lane, now: datetime) -> FamilyState:
+        if lane.family in self._remembering:
+            self._pace(lane)
         until = lane.paused_until
         return FamilyState(
             rate=lane.pace.rate if lane.pace else lane.ceiling * self._share / 60,
@@ -261,12 +277,16 @@ class Budget:
     def _pace(self, lane: _Lane) -> Pace:
         """Bring the pace up to this moment; it begins with the first request."""
         at = anyio.current_time()
-        lane.pace = (
-            passed(lane.pace, at)
-            if lane.pace is not None
-            else fresh_pace(lane.ceiling, self._share, at=at, tokens=self._saved)
-        )
+        lane.pace = passed(lane.pace, at) if lane.pace is not None else self._begun(lane, at)
+        self._remembering.note(lane.family, lane.pace)
         return lane.pace
+
+    def _begun(self, lane: _Lane, at: float) -> Pace:
+        fresh = fresh_pace(lane.ceiling, self._share, at=at, tokens=self._saved)
+        pace = self._remembering.begun(lane.family, fresh)
+        if pace.paused_until > at:
+            lane.paused_until = self._now() + timedelta(seconds=pace.paused_until - at)
+        return pace
 
     async def _turn(self, lane: _Lane, waiter: _Waiter) -> None:
         lane.waiters[waiter.number] = waiter

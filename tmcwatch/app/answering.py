@@ -131,7 +131,10 @@ class Answers:
         found = {}
         for account in self.config().accounts:
             name = AccountName(account.name)
-            state = self.parts.budget_of(account, self.world).state()[Family.PROCESSING]
+            budget = self.parts.budgets.get(account.budget_name)
+            if budget is None:
+                continue  # its watch has not begun
+            state = budget.state()[Family.PROCESSING]
             found[name] = Asking(
                 rate=state.rate,
                 granted=state.ceiling * account.api_share,

@@ -1,9 +1,9 @@
 """The wiring: services nested in the order of the flow, so that leaving them is the shutdown."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import anyio
@@ -15,6 +15,7 @@ from tmcwatch.alerting.service import Alerter
 from tmcwatch.api.budget import Budget
 from tmcwatch.api.client import Client
 from tmcwatch.app.beats import Beats
+from tmcwatch.app.budgets import BudgetKeeping, open_budgets, write_last_changes
 from tmcwatch.app.promotions import Promotions
 from tmcwatch.app.remembering import memory_of
 from tmcwatch.app.wiring import (
@@ -34,6 +35,7 @@ from tmcwatch.app.wiring import (
 from tmcwatch.app.world import World
 from tmcwatch.config import Account, Config
 from tmcwatch.delivering import Means, Target, deliver, words_for
+from tmcwatch.domain.budget import Family
 from tmcwatch.domain.execution import AccountName
 from tmcwatch.domain.observation import Observation
 from tmcwatch.domain.scope import EVERYTHING
@@ -70,15 +72,7 @@ class Parts:
     health: Health
     beats: Beats
     budgets: dict[str, Budget] = field(default_factory=dict)
-    """By name."""
-
-    def budget_of(self, account: Account, world: World) -> Budget:
-        """Answer with the budget that an account draws on, alone or together with others."""
-        name = account.budget_name
-        if name not in self.budgets:
-            self.budgets[name] = Budget(account.api_share, now=world.now, random=world.random)
-        self.budgets[name].grant(account.api_share)
-        return self.budgets[name]
+    """By name; those of the accounts that are watched."""
 
 
 def store_fails(health: Health, error: Exception) -> None:
@@ -100,6 +94,7 @@ class _Watch:
         self._config = config
         self._parts = parts
         self._world = world
+        self._keepings: Sequence[BudgetKeeping] = ()
         self._changed, self._owed = Bell(), Bell()
         self._supervision = Supervision(
             outages=(StoreError,),
@@ -117,6 +112,13 @@ class _Watch:
 
     async def run(self, stop: anyio.Event) -> None:
         self._expect()
+        self._keepings = await open_budgets(
+            self._config.accounts,
+            self._parts.budgets,
+            self._parts.store,
+            self._world,
+            failed=partial(store_fails, self._parts.health),
+        )
         send, receive = anyio.create_memory_object_stream[Observation](0)
         tracker = Tracker(
             store=self._parts.store,
@@ -146,9 +148,15 @@ class _Watch:
         async with AsyncExitStack() as stack, anyio.create_task_group() as polling:
             for name, service in (*self._pollers(stack, send), ("clean-up", self._clean_up)):
                 polling.start_soon(self._keep, name, service)
+            for keeping in self._keepings:
+                name = f"remembering the budget of {keeping.name}"
+                polling.start_soon(self._keep, name, keeping.run)
             self._parts.health.started()
             await stop.wait()
             polling.cancel_scope.cancel()
+        # Shielded, so that the next process begins with what the last request told.
+        with anyio.move_on_after(LAST_ROUND_WITHIN, shield=True):
+            await write_last_changes(self._keepings)
 
     def _expect(self) -> None:
         kinds = kinds_of(self._config)
@@ -179,7 +187,7 @@ class _Watch:
     ) -> Iterable[tuple[str, Service]]:
         """Give the services of every account: a look at each list, its history, and the names."""
         for account in self._config.accounts:
-            budget = self._parts.budget_of(account, self._world)
+            budget = self._parts.budgets[account.budget_name]
             beat, metrics = self._config.watch.beat, self._parts.metrics
             client = client_of(account, budget, metrics, self._world, beat=beat)
             stack.push_async_callback(client.aclose)
@@ -261,7 +269,16 @@ class _Watch:
                     ceiling=state.ceiling,
                     paused_until=state.paused_until,
                 )
+            self._tell_of_pause(account, budget.state()[Family.PROCESSING].paused_until)
             await anyio.sleep(self._config.watch.beat.total_seconds())
+
+    def _tell_of_pause(self, account: Account, until: datetime | None) -> None:
+        """Say what the first looks wait for: after a restart that may be an hour."""
+        if until is not None:
+            for kind in kinds_of(self._config):
+                self._parts.health.look_waits(
+                    AccountName(account.name), kind, at=self._world.now(), until=until
+                )
 
     async def _decide_once_more(self) -> None:
         # Shielded, so that what was seen last is decided on; what fails here is decided on later.

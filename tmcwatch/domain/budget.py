@@ -125,24 +125,15 @@ def fresh_pace(ceiling: float, share: float, *, at: float, tokens: float = 0.0) 
     Without `tokens` no two beginnings, however close, let out more than one pace would.
     """
     granted = ceiling * share / _MINUTE
-    return resumed_pace(ceiling, share, rate=granted, at=at, tokens=tokens)
-
-
-def resumed_pace(
-    ceiling: float, share: float, *, rate: float, at: float, tokens: float = 0.0
-) -> Pace:
-    """Answer with the pace of a family which TMC bore `rate` calls per second of before."""
-    granted = ceiling * share / _MINUTE
-    borne = min(max(rate, SLOWEST * granted), granted)
-    # As if just cut to what it is: the climb begins there.
-    refused = borne / CUT
+    # As if just cut to what is granted: the climb begins there.
+    refused = granted / CUT
     return Pace(
         share=granted,
-        rate=borne,
+        rate=granted,
         refused=refused,
         climb=_climb(refused, timedelta()),
         climbs_from=at,
-        tokens=min(tokens, burst(borne)),
+        tokens=min(tokens, burst(granted)),
         at=at,
     )
 
@@ -313,3 +304,29 @@ def http_date(text: str | None) -> datetime | None:
         return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RememberedPace:
+    """What of a family's pace outlives the process."""
+
+    rate: float
+    """Calls per second that TMC bore."""
+    paused_until: datetime | None
+    """The end of the last pause, on our clock; None once TMC served a call after it."""
+
+
+def resumed(pace: Pace, remembered: RememberedPace, *, now: datetime) -> Pace:
+    """Answer with a fresh pace that goes on from what was remembered.
+
+    It begins with nothing saved up, and a pause ends with one probe: restarts never burst.
+    """
+    rate = max(SLOWEST * pace.share, min(remembered.rate, pace.share))
+    refused = rate / CUT
+    climb = _climb(refused, timedelta())
+    begun = replace(pace, rate=rate, refused=refused, climb=climb, tokens=0.0)
+    if remembered.paused_until is None:
+        return begun
+    # A clock that was put back must not make a pause of days.
+    pause = max(timedelta(), min(remembered.paused_until - now, LONGEST_OBEYED))
+    return replace(begun, paused_until=pace.at + pause.total_seconds(), strikes=1)

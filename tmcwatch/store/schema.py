@@ -81,6 +81,16 @@ Index(
     postgresql_where=conditions.c.told == false(),
 )
 
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("name", String, primary_key=True),  # such as the address that it paces
+    Column("family", String, primary_key=True),
+    Column("rate", Float, nullable=False),  # calls per second
+    Column("paused_until", BigInteger),  # our time; null once TMC served a call after the pause
+    Column("at", BigInteger, nullable=False),  # our time of this row
+)
+
 workspaces = Table(
     "workspaces",
     metadata,

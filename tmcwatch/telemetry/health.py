@@ -70,6 +70,13 @@ class Health:
     def look_failed(self, account: AccountName, kind: Kind, *, at: datetime, text: str) -> None:
         self._looks[account, kind] = _Look(ok=False, at=at, text=text)
 
+    def look_waits(
+        self, account: AccountName, kind: Kind, *, at: datetime, until: datetime
+    ) -> None:
+        """Take note that TMC wants no request before a moment; a first look counts as tried."""
+        text = f"TMC wants no request before {until:%Y-%m-%d %H:%M:%SZ}"
+        self._looks.setdefault((account, kind), _Look(ok=False, at=at, text=text))
+
     def healthy(self) -> Verdict:
         """Say that the loop turns, which it proves by asking here."""
         return Verdict(ok=True)
