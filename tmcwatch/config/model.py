@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from tmcwatch.config.durations import Duration, between
+from tmcwatch.config.problems import Places
 from tmcwatch.config.values import (
     SOME,
     Condition,
@@ -21,6 +22,7 @@ from tmcwatch.config.values import (
     Name,
     Place,
     PromotionRun,
+    Proxy,
     RuleName,
     Share,
     StoreUrl,
@@ -64,6 +66,10 @@ class Account(Section):
     """The access token itself; better from the environment: `${TMC_TOKEN}`."""
     token_file: FileName | None = None
     """File that holds the token; read again when it changes."""
+    ca_file: FileName | None = None
+    """PEM file of authorities trusted besides the usual ones; when it changes, a reload."""
+    proxy: Proxy | None = None
+    """Way to the API: `http://user:password@host:port`; without it, as the environment says."""
     api_share: Share = 0.2
     """How much of TMC's published request limits tmcwatch may use."""
     link: Link = "default"
@@ -241,3 +247,13 @@ class Config(Section):
         seconds=25
     )
     """How long a stop may take before what is left is cut short."""
+    _places: Places = PrivateAttr(default=Places())
+
+    @property
+    def places(self) -> Places:
+        """Where its keys stand in the file."""
+        return self._places
+
+    def placed(self, places: Places) -> Self:
+        self._places = places
+        return self

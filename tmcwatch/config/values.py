@@ -89,6 +89,18 @@ def _web_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _proxy(value: SecretStr) -> SecretStr:
+    """Refuse what is no address of a proxy, without showing it."""
+    parts = _web_parts(value.get_secret_value())
+    if parts is None or parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise wrong(
+            "something else",
+            "a proxy such as http://host:3128 or http://user:password@host:3128, or https://; "
+            "percent-encoded where the password has other characters than letters and digits",
+        )
+    return value
+
+
 def _external_url(value: str) -> str:
     return _web_url(value) if value else ""
 
@@ -218,6 +230,7 @@ RuleName = Annotated[
 ]
 WebUrl = Annotated[str, AfterValidator(_web_url)]
 ExternalUrl = Annotated[str, AfterValidator(_external_url)]
+Proxy = Annotated[SecretStr, AfterValidator(_proxy)]
 Link = Annotated[str, AfterValidator(_link)]
 Listen = Annotated[str, AfterValidator(_listen)]
 Token = Annotated[SecretStr, AfterValidator(_token)]
