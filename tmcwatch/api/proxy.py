@@ -11,7 +11,8 @@ class ThroughProxy(httpx.AsyncBaseTransport):
 
     def __init__(self, url: str, *, verify: ssl.SSLContext, limits: httpx.Limits) -> None:
         # The same authorities are trusted at the proxy, where it speaks TLS itself.
-        proxy = httpx.Proxy(url, ssl_context=verify if url.startswith("https:") else None)
+        is_secure = httpx.URL(url).scheme == "https"
+        proxy = httpx.Proxy(url, ssl_context=verify if is_secure else None)
         self._shown = f"{proxy.url.host}:{proxy.url.port}" if proxy.url.port else proxy.url.host
         self._inner = httpx.AsyncHTTPTransport(verify=verify, proxy=proxy, limits=limits)
 
