@@ -66,7 +66,12 @@ def test_accounts_of_one_address_share_a_budget_and_have_to_agree_on_it(problems
 
 @pytest.mark.parametrize(
     ("first", "region", "second"),
-    [("", "us", ""), ("", "eu", ", api_share: 0.1"), ("", "eu", ", budget: other")],
+    [
+        ("", "us", ""),
+        ("", "eu", ", api_share: 0.1"),
+        ("", "eu", ", budget: other"),
+        ("", "eu", ", proxy: 'http://u:secret@there:3128'"),
+    ],
 )
 def test_accounts_of_their_own_budgets_may_have_any_share(first, region, second, tmp_path):
     file = tmp_path / "c.yaml"

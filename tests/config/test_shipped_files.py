@@ -19,6 +19,7 @@ FOLDER = Path(__file__).parents[2] / "config"
 EXAMPLE, SCHEMA = FOLDER / "tmcwatch.example.yaml", FOLDER / "tmcwatch.schema.json"
 ENVIRON = {
     "TMC_TRIAL_TOKEN": "trial-token",
+    "TMC_PROXY": "http://proxy.example:3128",
     "TEAM_URL": "json://localhost/team",
     "ONCALL_TOKEN": "oncall-token",
     "DASHBOARD_TOKEN": "dashboard-token",

@@ -1,26 +1,25 @@
 """The connection against real sockets: slow, cut and endless bodies, and a pool under stress."""
 
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from random import Random
 
 import anyio
 import httpx
 import pytest
-from anyio.abc import SocketAttribute
 
-from tmcwatch.api import connection
-from tmcwatch.api.budget import MOST_IN_FLIGHT, Budget
-from tmcwatch.api.client import Client
-from tmcwatch.api.connection import Connection, http_client
+from tests.contracts.sockets import (
+    EMPTY_LIST,
+    OK,
+    answer_nothing_new,
+    ask,
+    client_at,
+    listening,
+    serving,
+)
+from tmcwatch.api import body
+from tmcwatch.api.budget import MOST_IN_FLIGHT, Room
+from tmcwatch.api.connection import RENEW_AFTER, Connection, http_client
 from tmcwatch.api.errors import Unavailable
-from tmcwatch.api.token import TokenText
-from tmcwatch.domain.budget import Family, Purpose
-from tmcwatch.domain.execution import AccountName
-
-NOW = datetime(2026, 11, 20, tzinfo=UTC)
-OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-EMPTY_LIST = OK + b"Content-Length: 2\r\n\r\n[]"
+from tmcwatch.api.proxy import ThroughProxy
 
 
 @pytest.fixture
@@ -29,51 +28,15 @@ def anyio_backend():
     return "asyncio"
 
 
-@asynccontextmanager
-async def serving(answer):
-    """Serve each request of each connection by a function of the stream."""
-
-    async def handle(stream):
-        async with stream:
-            try:
-                while True:
-                    await stream.receive()
-                    await answer(stream)
-            except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
-                return
-
-    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-    async with listener, anyio.create_task_group() as tasks:
-        tasks.start_soon(listener.serve, handle)
-        yield f"http://127.0.0.1:{listener.extra(SocketAttribute.local_port)}"
-        tasks.cancel_scope.cancel()
-
-
-def client_of(url, http):
-    unlimited = dict.fromkeys(Family, 1e12)
-    return Client(
-        AccountName("acme"),
-        base_url=url,
-        http=http,
-        budget=Budget(1, now=lambda: NOW, random=lambda: 0.0, ceilings=unlimited),
-        token=TokenText("secret"),
-        now=lambda: NOW,
-    )
-
-
-async def ask(client):
-    return await client.workspaces(purpose=Purpose.HEAD)
-
-
 async def failure(answer):
     async with serving(answer) as url, http_client(verify=False) as http:
         with pytest.raises(Unavailable) as caught:
-            await ask(client_of(url, http))
+            await ask(client_at(url, http))
         return str(caught.value)
 
 
 async def test_a_body_that_trickles_does_not_last_for_ever(monkeypatch):
-    monkeypatch.setattr(connection, "BODY_WITHIN", 0.2)
+    monkeypatch.setattr(body, "BODY_WITHIN", 0.2)
 
     async def trickle(stream):
         await stream.send(OK + b"Content-Length: 1000\r\n\r\n")
@@ -111,7 +74,7 @@ async def test_a_body_that_is_too_large_is_refused_unread():
 async def test_nobody_listening_is_unavailable():
     async with http_client(verify=False) as http:
         with pytest.raises(Unavailable, match="ConnectError"):
-            await ask(client_of("http://127.0.0.1:1", http))
+            await ask(client_at("http://127.0.0.1:1", http))
 
 
 async def test_the_pool_survives_requests_cancelled_under_load():
@@ -120,19 +83,85 @@ async def test_the_pool_survives_requests_cancelled_under_load():
         await stream.send(EMPTY_LIST)
 
     async with serving(answer) as url, http_client(verify=False) as http:
-        client = client_of(url, http)
+        client = client_at(url, http)
         async with anyio.create_task_group() as tasks:
             for number in range(60):
                 tasks.start_soon(ask_without_patience, client, Random(number))
         async with anyio.create_task_group() as tasks:
             for _ in range(MOST_IN_FLIGHT):
-                tasks.start_soon(ask, client)
+                tasks.start_soon(ask_for_another, client)
 
 
 async def ask_without_patience(client, random):
     for _ in range(40):
         with anyio.move_on_after(0.02 * random.random()):
-            await ask(client)
+            await ask_for_another(client)
+
+
+def test_no_more_requests_are_in_flight_than_the_pool_has_places():
+    direct = http_client()._transport
+    assert isinstance(direct, httpx.AsyncHTTPTransport)
+    proxied = http_client(proxy="http://proxy.example:3128")._transport
+    assert isinstance(proxied, ThroughProxy)
+    for transport in (direct, proxied._inner):
+        assert Room().free <= transport._pool._max_connections
+
+
+async def test_as_many_requests_as_may_be_are_in_flight_at_once_and_no_more():
+    under_way, most = 0, 0
+    all_here = anyio.Event()
+
+    async def answer(stream):
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        if under_way >= MOST_IN_FLIGHT:
+            all_here.set()
+        await all_here.wait()
+        # Whoever comes too many has the time to come.
+        await anyio.sleep(0.05)
+        under_way -= 1
+        await stream.send(EMPTY_LIST)
+
+    async with serving(answer) as url, http_client(verify=False) as http:
+        client = client_at(url, http)
+        async with anyio.create_task_group() as tasks:
+            for _ in range(3 * MOST_IN_FLIGHT):
+                tasks.start_soon(ask_for_another, client)
+    assert most == MOST_IN_FLIGHT
+
+
+def pool_of(places, *, patience):
+    """Make a client that waits no longer than that for one of few places."""
+    timeout = httpx.Timeout(20, pool=patience)
+    limits = httpx.Limits(max_connections=places)
+    return httpx.AsyncClient(timeout=timeout, limits=limits, verify=False)
+
+
+async def test_a_pool_whose_places_are_all_taken_heals_on_real_sockets():
+    hanging = anyio.Event()
+
+    async def hang(stream):
+        await stream.receive()
+        hanging.set()
+        await anyio.sleep_forever()
+
+    async with listening(hang) as port, serving(answer_nothing_new) as url:
+        line = Connection(url, pool_of(1, patience=0.02), renew=lambda: pool_of(1, patience=5))
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(line._http.get, f"http://127.0.0.1:{port}")
+            await hanging.wait()
+            for _ in range(RENEW_AFTER):
+                with pytest.raises(Unavailable, match="no connection was free in time"):
+                    await line.send("workspaces", request_of(line))
+            answer = await line.send("workspaces", request_of(line))
+            tasks.cancel_scope.cancel()
+        await line.aclose()
+    assert (answer.status, answer.body) == (200, b"[]")
+
+
+def request_of(line):
+    return line.request("/", query={}, body=None, token="t")
 
 
 def no_place(_):
@@ -149,9 +178,8 @@ async def test_a_lost_pool_is_replaced_after_a_few_timeouts():
     lost = http_client(httpx.MockTransport(no_place))
     line = Connection("http://tmc.example", lost, renew=renew)
     for _ in range(6):
-        request = line.request("/", query={}, body=None, token="t")
         with pytest.raises(Unavailable, match="no connection was free"):
-            await line.send("workspaces", request)
+            await line.send("workspaces", request_of(line))
     assert (len(made), lost.is_closed, made[0].is_closed) == (2, True, False)
     await line.aclose()
     assert [http.is_closed for http in made] == [True, True]
@@ -167,7 +195,7 @@ async def test_single_pool_timeouts_replace_nothing():
         return httpx.Response(200, json=[])
 
     http = http_client(httpx.MockTransport(answer))
-    client = client_of("http://tmc.example", http)
+    client = client_at("http://tmc.example", http)
     for error in list(answers):
         if error is None:
             await ask(client)

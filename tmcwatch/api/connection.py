@@ -3,22 +3,30 @@
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import anyio
 import httpx
 
 from tmcwatch import __version__
+from tmcwatch.api.body import read_body
 from tmcwatch.api.budget import MOST_IN_FLIGHT
 from tmcwatch.api.errors import Unavailable
+from tmcwatch.api.proxy import NoWay, ThroughProxy, certificate_problem
 
 API_VERSION = "2021-03"
 MOST_BYTES = 20 * 1024 * 1024
 MOST_ERROR_BYTES = 64 * 1024
-BODY_WITHIN = 30.0
-"""Seconds for the whole body: the read timeout alone lets a trickle last for ever."""
 RENEW_AFTER = 3
 """Pool timeouts in a row after which the pool is taken for lost."""
 TIMEOUT = httpx.Timeout(connect=5, read=20, write=5, pool=5)
+LIMITS = httpx.Limits(
+    max_connections=MOST_IN_FLIGHT,
+    max_keepalive_connections=MOST_IN_FLIGHT,
+    keepalive_expiry=50,
+)
+UNUSABLE = "HTTPS_PROXY, HTTP_PROXY or ALL_PROXY is no http:// or https:// address of a proxy"
+LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,18 +43,34 @@ def http_client(
     transport: httpx.AsyncBaseTransport | None = None,
     *,
     verify: ssl.SSLContext | bool = True,
+    proxy: str | None = None,
 ) -> httpx.AsyncClient:
-    """Make the HTTP client of one account, with every limit that a request needs."""
+    """Make the HTTP client of one account, with every limit that a request needs.
+
+    A `transport` is the whole network: no proxy stands before it. Without one, and without a
+    `proxy`, those of the environment are asked.
+    """
+    if transport is None and proxy is not None:
+        trust = verify if isinstance(verify, ssl.SSLContext) else trusting(None)
+        transport = ThroughProxy(proxy, verify=trust, limits=LIMITS)
+    try:
+        return _client(transport, verify=verify)
+    except (ImportError, ValueError, httpx.InvalidURL):
+        # A state and no crash. Without the cause, which may quote what looks like a password.
+        return _client(NoWay(UNUSABLE), verify=verify)
+
+
+def _client(
+    transport: httpx.AsyncBaseTransport | None, *, verify: ssl.SSLContext | bool
+) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         transport=transport,
+        # A proxy that the environment names does not know our own loopback.
+        mounts=None if transport else dict.fromkeys(LOOPBACK),
         verify=verify,
         timeout=TIMEOUT,
         follow_redirects=False,
-        limits=httpx.Limits(
-            max_connections=MOST_IN_FLIGHT,
-            max_keepalive_connections=MOST_IN_FLIGHT,
-            keepalive_expiry=50,
-        ),
+        limits=LIMITS,
         headers={
             "User-Agent": f"tmcwatch/{__version__}",
             "Accept": "application/json",
@@ -54,6 +78,14 @@ def http_client(
             "talend-version": API_VERSION,
         },
     )
+
+
+def trusting(ca_file: Path | None) -> ssl.SSLContext:
+    """Trust the usual authorities, and those of a file besides; raises OSError."""
+    context = httpx.create_ssl_context()
+    if ca_file is not None:
+        context.load_verify_locations(cafile=ca_file)
+    return context
 
 
 class Connection:
@@ -129,29 +161,16 @@ class Connection:
 async def _body(operation: str, response: httpx.Response) -> bytes:
     """Read the body within its limits; of an error only as much as a message needs."""
     if response.is_success:
-        return await _read(operation, response, most=MOST_BYTES)
+        return await read_body(operation, response, most=MOST_BYTES)
     try:
-        return await _read(operation, response, most=MOST_ERROR_BYTES)
+        return await read_body(operation, response, most=MOST_ERROR_BYTES)
     except (httpx.RequestError, OSError, Unavailable):
         # The status has said what matters.
         return b""
 
 
-async def _read(operation: str, response: httpx.Response, *, most: int) -> bytes:
-    announced = response.headers.get("Content-Length", "")
-    if announced.isdecimal() and int(announced) > most:
-        raise Unavailable(operation, f"the answer is too large: {announced} bytes")
-    deadline = anyio.current_time() + BODY_WITHIN
-    body = bytearray()
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > most:
-            raise Unavailable(operation, f"the answer is too large: over {most} bytes")
-        if anyio.current_time() > deadline:
-            raise Unavailable(operation, f"the answer took over {BODY_WITHIN:.0f} s")
-    return bytes(body)
-
-
 def _in_words(error: httpx.RequestError | OSError) -> str:
     """Say what failed: many of these errors have a name and no text."""
+    if problem := certificate_problem(error):
+        return f"the certificate of the server is refused: {problem}"
     return f"{type(error).__name__}: {error}".removesuffix(": ")

@@ -79,6 +79,7 @@ _BY_STATUS: Mapping[int, type[ApiError]] = {
     403: Forbidden,
     404: NotFound,
     405: Paused,
+    407: Unavailable,
     408: Unavailable,
     422: Unprocessable,
     429: Throttled,

@@ -14,7 +14,14 @@ from tmcwatch.app.answering import Answers
 from tmcwatch.app.beats import Beats
 from tmcwatch.app.watch import Parts, watch
 from tmcwatch.app.world import World
-from tmcwatch.config import Config, ConfigError, check_files, fingerprint, load
+from tmcwatch.config import (
+    Config,
+    ConfigError,
+    authority_files,
+    check_files,
+    fingerprint,
+    load,
+)
 from tmcwatch.serving.access import AccessToken, May
 from tmcwatch.serving.application import application
 from tmcwatch.serving.server import ListenError, address_of, bind, serve
@@ -54,7 +61,7 @@ class Daemon:
         self._world = world
         self._config = config
         self._reconfigured = reconfigured
-        self._seen = fingerprint(path)
+        self._seen = self._fingerprint()
         self._stop = anyio.Event()
         self._stopping = False
         self._reload = anyio.Lock()
@@ -103,15 +110,21 @@ class Daemon:
         A bad one changes nothing. The store and the port stay as they are until a restart.
         """
         async with self._reload:
-            self._seen = await self._world.in_thread(fingerprint, self._path)
+            self._seen = await self._world.in_thread(self._fingerprint)
             try:
                 config = await self._world.in_thread(self._load)
             except ConfigError as error:
                 problems = [str(problem) for problem in error.problems]
                 self._refuse(problems)
                 return problems
+            named_before = authority_files(self._config)
             self._use(config)
+            if authority_files(config) != named_before:
+                self._seen = await self._world.in_thread(self._fingerprint)
             return []
+
+    def _fingerprint(self) -> str:
+        return fingerprint(self._path, *authority_files(self._config))
 
     def _load(self) -> Config:
         config = load(self._path, environ=self._world.environ)
@@ -173,10 +186,13 @@ class Daemon:
                     self.stop()
 
     async def _follow_file(self) -> None:
-        """Reload when the content of the file changes, as by a ConfigMap's swapped link."""
+        """Reload when the content of the file changes, as by a ConfigMap's swapped link.
+
+        So it is with a file of certificate authorities, which only new clients read.
+        """
         while True:
             await anyio.sleep(LOOK_FOR_CHANGES_EVERY)
-            if await self._world.in_thread(fingerprint, self._path) != self._seen:
+            if await self._world.in_thread(self._fingerprint) != self._seen:
                 await self.reload()
 
 

@@ -1,5 +1,6 @@
 """From the config to the values each service works with."""
 
+import ssl
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
@@ -12,7 +13,7 @@ from tmcwatch.alerting.settings import AccountLinks, Receiver, Settings
 from tmcwatch.api.asking import Call
 from tmcwatch.api.budget import USUAL_BEAT, Budget
 from tmcwatch.api.client import Client
-from tmcwatch.api.connection import http_client
+from tmcwatch.api.connection import http_client, trusting
 from tmcwatch.api.token import Token, TokenFile, TokenText
 from tmcwatch.app.world import World
 from tmcwatch.config import Account, Config, routing_tree
@@ -142,9 +143,11 @@ def client_of(
     beat: timedelta = USUAL_BEAT,
 ) -> Client:
     """Answer with the client of one account that is looked at on a beat."""
+    trust = _trust(account)
+    proxy = account.proxy.get_secret_value() if account.proxy else None
 
     def renew() -> httpx.AsyncClient:
-        return http_client(world.transport())
+        return http_client(world.transport(), verify=trust, proxy=proxy)
 
     return Client(
         AccountName(account.name),
@@ -157,6 +160,18 @@ def client_of(
         renew=renew,
         beat=beat,
     )
+
+
+def _trust(account: Account) -> ssl.SSLContext | bool:
+    """Answer with whom to trust; a file that broke since it was checked is a state, no crash."""
+    if account.ca_file is None:
+        return True
+    try:
+        return trusting(account.ca_file)
+    except OSError as error:
+        problem = error.strerror or str(error)
+        log.warning("ca_file_unusable", file=str(account.ca_file), problem=problem)
+        return True
 
 
 def _token(account: Account, world: World) -> Token:

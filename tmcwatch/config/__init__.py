@@ -1,5 +1,6 @@
 """Everything an operator can set, checked, with errors that name file, line and key."""
 
+from tmcwatch.config.authorities import authority_files
 from tmcwatch.config.loading import check_files, fingerprint, load
 from tmcwatch.config.model import Account, Config, Receiver
 from tmcwatch.config.problems import ConfigError, Problem
@@ -12,6 +13,7 @@ __all__ = [
     "ConfigError",
     "Problem",
     "Receiver",
+    "authority_files",
     "check_files",
     "fingerprint",
     "json_schema",

@@ -9,7 +9,7 @@ from itertools import chain
 from tmcwatch.config.document import Plain
 from tmcwatch.config.durations import duration_from
 from tmcwatch.config.problems import KeyPath, suggestion
-from tmcwatch.config.values import DEFAULT_SHARE, address_of
+from tmcwatch.config.values import DEFAULT_SHARE, address_of, way_to
 
 Found = Iterator[tuple[KeyPath, str]]
 _NO = frozenset({"false", "no", "off", "0", "n", "f"})
@@ -72,9 +72,7 @@ def _shares_that_differ(config: Plain) -> Found:
     """Tell of accounts that draw on one budget and do not agree how much it is."""
     first: dict[str, tuple[str, Plain]] = {}
     for here, item in _mappings(config, ("accounts",)):
-        region, url = item.get("region"), item.get("url")
-        address = address_of(region) if isinstance(region, str) else url
-        budget, name = item.get("budget") or address, item.get("name")
+        budget, name = item.get("budget") or _way(item), item.get("name")
         share = item.get("api_share", DEFAULT_SHARE)
         if not isinstance(budget, str) or not isinstance(name, str):
             continue
@@ -84,6 +82,18 @@ def _shares_that_differ(config: Plain) -> Found:
             allowed = "the same for both, or a budget of its own by the key budget"
             has = f"{other!r}, which has an api_share of {theirs}, not {share}"
             yield (*here, where), f"it shares a budget with account {has}; allowed: {allowed}"
+
+
+def _way(account: Mapping[str, Plain]) -> str | None:
+    """Name how the API of an account is reached, as far as the file tells."""
+    region, url, proxy = (account.get(key) for key in ("region", "url", "proxy"))
+    address = address_of(region) if isinstance(region, str) else url
+    if not isinstance(address, str):
+        return None
+    try:
+        return way_to(address, proxy if isinstance(proxy, str) else None)
+    except ValueError:  # no address of a proxy, which is told elsewhere
+        return None
 
 
 def _nothing_watched(config: Plain) -> Found:

@@ -3,9 +3,11 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from tmcwatch.config.authorities import authority_problems
 from tmcwatch.config.crosschecks import crosschecks
 from tmcwatch.config.document import Document, Plain, document_from
 from tmcwatch.config.explaining import at_item, explained
@@ -17,7 +19,7 @@ from tmcwatch.config.interpolation import (
     text_of,
 )
 from tmcwatch.config.model import Config
-from tmcwatch.config.problems import ConfigError, KeyPath, Problem
+from tmcwatch.config.problems import ConfigError, KeyPath, Places, Problem, key_text
 from tmcwatch.config.receivers import (
     config_model,
     kinds,
@@ -51,29 +53,31 @@ def load(path: Path, *, environ: Mapping[str, str]) -> Config:
         raise ConfigError(ordered) from None
     for secret in secrets_of(config):
         redact(secret)
-    return config
+    lines = {key_text(path): mark.line for path, mark in document.marks.items()}
+    return config.placed(Places(file=str(path), lines=lines))
 
 
 def check_files(config: Config) -> list[Problem]:
-    """Answer with the token files that are missing, unreadable or empty."""
+    """Answer with the files that the config names and that cannot be used."""
     named = [
         (account.token_file, f"accounts[{i}].token_file")
         for i, account in enumerate(config.accounts)
     ] + [(token.file, f"http.tokens[{i}].file") for i, token in enumerate(config.http.tokens)]
     found = ((file, key, _file_problem(file)) for file, key in named if file is not None)
-    return [Problem(file=str(file), key=key, text=text) for file, key, text in found if text]
+    told = [Problem(file=str(file), key=key, text=text) for file, key, text in found if text]
+    return [*told, *authority_problems(config)]
 
 
-def fingerprint(path: Path) -> str:
+def fingerprint(path: Path, *more: Path) -> str:
     """Answer with a text that changes when the file changes, or a file that it refers to.
 
-    A file that cannot be read has a fingerprint too, so this never fails.
+    So it does with `more` files. One that cannot be read has a fingerprint too: this never fails.
     """
     content = _content_or_reason(path)
     text = content.decode("utf-8", errors="replace")
     files = referenced_files(text, path.absolute().parent)
     digest = hashlib.sha256(content)
-    for file in files:
+    for file in (*files, *more):
         digest.update(hashlib.sha256(_content_or_reason(file)).digest())
     return digest.hexdigest()
 
@@ -83,6 +87,7 @@ def secrets_of(value: object) -> Iterator[str]:
     match value:
         case SecretStr():
             yield value.get_secret_value()
+            yield from _password_in(value.get_secret_value())
         case BaseModel():
             for name in type(value).model_fields:
                 yield from secrets_of(getattr(value, name))
@@ -93,6 +98,16 @@ def secrets_of(value: object) -> Iterator[str]:
                 yield from secrets_of(item)
         case _:
             pass
+
+
+def _password_in(secret: str) -> Iterator[str]:
+    """Answer with the password of an address: it may be shown alone, and in plain letters."""
+    try:
+        password = urlsplit(secret).password
+    except ValueError:
+        return
+    if password:
+        yield from {password, unquote(password)}
 
 
 def _document(path: Path, environ: Mapping[str, str]) -> Document:

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from tmcwatch.config.durations import Duration, between
+from tmcwatch.config.problems import Places
 from tmcwatch.config.values import (
     DEFAULT_SHARE,
     SOME,
@@ -22,6 +23,7 @@ from tmcwatch.config.values import (
     Name,
     Place,
     PromotionRun,
+    Proxy,
     RuleName,
     Share,
     StoreUrl,
@@ -29,6 +31,7 @@ from tmcwatch.config.values import (
     Token,
     WebUrl,
     address_of,
+    way_to,
 )
 from tmcwatch.domain.alert import Severity
 
@@ -66,11 +69,15 @@ class Account(Section):
     """The access token itself; better from the environment: `${TMC_TOKEN}`."""
     token_file: FileName | None = None
     """File that holds the token; read again when it changes."""
+    ca_file: FileName | None = None
+    """PEM file of authorities trusted besides the usual ones; when it changes, a reload."""
+    proxy: Proxy | None = None
+    """Way to the API: `http://user:password@host:port`; without it, as the environment says."""
     api_share: Share = DEFAULT_SHARE
     """How much of TMC's published request limits tmcwatch may use."""
     budget: Name | None = None
-    """Accounts of one address share one budget, as TMC counts requests by where they come from;
-    another name parts them, where they go out by different addresses."""
+    """Accounts of one address, asked by one way, share one budget, as TMC counts requests by where
+    they come from; a name of its own parts them."""
     link: Link = "default"
     """Link to a run in messages: `default`, `off`, or a template."""
     environments: tuple[Place, ...] = ()
@@ -81,7 +88,8 @@ class Account(Section):
     @property
     def budget_name(self) -> str:
         """Name the budget it draws on, alone or together with others."""
-        return self.budget or self.api_url
+        proxy = None if self.proxy is None else self.proxy.get_secret_value()
+        return self.budget or way_to(self.api_url, proxy)
 
     @property
     def api_url(self) -> str:
@@ -251,3 +259,13 @@ class Config(Section):
         seconds=25
     )
     """How long a stop may take before what is left is cut short."""
+    _places: Places = PrivateAttr(default=Places())
+
+    @property
+    def places(self) -> Places:
+        """Where its keys stand in the file."""
+        return self._places
+
+    def placed(self, places: Places) -> Self:
+        self._places = places
+        return self

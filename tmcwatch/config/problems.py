@@ -1,7 +1,7 @@
 """What is wrong with a configuration: every problem at once, each with its file, line and key."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TypeAlias
 
@@ -27,6 +27,17 @@ class Problem:
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
         return ": ".join(part for part in (place, self.key, self.text) if part)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where the keys of a file stand, for what is found wrong after it was read."""
+
+    file: str = ""
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    def problem(self, key: str, text: str) -> Problem:
+        return Problem(file=self.file, line=self.lines.get(key), key=key, text=text)
 
 
 class ConfigError(Exception):

@@ -41,6 +41,18 @@ def address_of(region: str) -> str:
     return f"https://api.{region}.cloud.talend.com"
 
 
+def way_to(address: str, proxy: str | None) -> str:
+    """Name how an address is reached, without the credentials for a proxy."""
+    if proxy is None:
+        return address
+    parts = urlsplit(proxy)
+    return (
+        f"{address} by {parts.hostname}:{parts.port}"
+        if parts.port
+        else f"{address} by {parts.hostname}"
+    )
+
+
 def _name(value: str) -> str:
     plain = value.isprintable() and value == value.strip() and "/" not in value
     if not value or not plain or len(value) > _LONGEST_NAME:
@@ -93,6 +105,18 @@ def _web_url(value: str) -> str:
             "something else", "an http:// or https:// address without user, query or fragment"
         )
     return value.rstrip("/")
+
+
+def _proxy(value: SecretStr) -> SecretStr:
+    """Refuse what is no address of a proxy, without showing it."""
+    parts = _web_parts(value.get_secret_value())
+    if parts is None or parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise wrong(
+            "something else",
+            "a proxy such as http://host:3128 or http://user:password@host:3128, or https://; "
+            "percent-encoded where the password has other characters than letters and digits",
+        )
+    return value
 
 
 def _external_url(value: str) -> str:
@@ -224,6 +248,7 @@ RuleName = Annotated[
 ]
 WebUrl = Annotated[str, AfterValidator(_web_url)]
 ExternalUrl = Annotated[str, AfterValidator(_external_url)]
+Proxy = Annotated[SecretStr, AfterValidator(_proxy)]
 Link = Annotated[str, AfterValidator(_link)]
 Listen = Annotated[str, AfterValidator(_listen)]
 Token = Annotated[SecretStr, AfterValidator(_token)]

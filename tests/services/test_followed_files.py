@@ -1,0 +1,83 @@
+"""The daemon loads its config again when the content of a file it stands on has changed."""
+
+from contextlib import asynccontextmanager
+
+import anyio
+import pytest
+
+from tests.contracts.certificates import authority
+from tests.threads import inline
+from tmcwatch.app import Daemon, World
+from tmcwatch.config import Config, load
+from tmcwatch.telemetry.metrics import Metrics
+
+CONFIG = """
+accounts: [{name: prod, region: eu, token: a-token, ca_file: ca.pem}]
+route: {receiver: team}
+receivers: [{name: team, log: {}}]
+http: {listen: "127.0.0.1:0"}
+"""
+
+
+@pytest.fixture
+def following(tmp_path, now):
+    """Run the part of a daemon that follows its files, and list each config that it loads."""
+
+    @asynccontextmanager
+    async def followed():
+        path = tmp_path / "tmcwatch.yaml"
+        loaded: list[Config] = []
+        path.write_text(CONFIG)
+        authority(tmp_path, "ca")
+        world = World(now=now, in_thread=inline, random=lambda: 0.5, environ={})
+        daemon = Daemon(
+            path,
+            load(path, environ={}),
+            world,
+            Metrics(version="test"),
+            reconfigured=loaded.append,
+        )
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(daemon._follow_file)
+            yield loaded
+            tasks.cancel_scope.cancel()
+        daemon._sock.close()
+        daemon.parts.store.close()
+
+    return followed
+
+
+async def test_new_authorities_in_the_file_are_used_within_seconds(following, tmp_path):
+    async with following() as loaded:
+        await anyio.sleep(60)
+        assert loaded == []
+        authority(tmp_path, "ca")
+        await anyio.sleep(11)
+        assert len(loaded) == 1
+        await anyio.sleep(60)
+        assert len(loaded) == 1
+
+
+async def test_broken_authorities_change_nothing_until_they_are_good_again(following, tmp_path):
+    async with following() as loaded:
+        (tmp_path / "ca.pem").write_text("half of a fi")
+        await anyio.sleep(60)
+        assert loaded == []
+        authority(tmp_path, "ca")
+        await anyio.sleep(11)
+        assert len(loaded) == 1
+
+
+async def test_a_file_that_a_new_config_names_is_followed_from_then_on(following, tmp_path):
+    authority(tmp_path, "other")
+    async with following() as loaded:
+        path = tmp_path / "tmcwatch.yaml"
+        path.write_text(CONFIG.replace("ca.pem", "other.pem"))
+        await anyio.sleep(60)
+        assert len(loaded) == 1
+        authority(tmp_path, "ca")
+        await anyio.sleep(60)
+        assert len(loaded) == 1
+        authority(tmp_path, "other")
+        await anyio.sleep(11)
+        assert len(loaded) == 2
