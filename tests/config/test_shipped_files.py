@@ -19,6 +19,9 @@ FOLDER = Path(__file__).parents[2] / "config"
 EXAMPLE, SCHEMA = FOLDER / "tmcwatch.example.yaml", FOLDER / "tmcwatch.schema.json"
 ENVIRON = {
     "TMC_TRIAL_TOKEN": "trial-token",
+    "TMC_ARCHIVE_ID": "archive-id",
+    "TMC_SANDBOX_ID": "sandbox-id",
+    "TMC_SANDBOX_SECRET": "sandbox-secret",
     "TEAM_URL": "json://localhost/team",
     "ONCALL_TOKEN": "oncall-token",
     "DASHBOARD_TOKEN": "dashboard-token",
@@ -43,7 +46,7 @@ def test_the_command_writes_the_schema():
 
 def test_the_example_loads():
     config = load(EXAMPLE, environ=ENVIRON)
-    assert [account.name for account in config.accounts] == ["production", "trial"]
+    assert [each.name for each in config.accounts] == ["production", "trial", "archive", "sandbox"]
     assert set(config.receivers[0].notifiers) == {"apprise", "log"}
 
 

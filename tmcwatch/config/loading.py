@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 
 from pydantic import BaseModel, SecretStr, ValidationError
@@ -16,7 +17,7 @@ from tmcwatch.config.interpolation import (
     referenced_files,
     text_of,
 )
-from tmcwatch.config.model import Config
+from tmcwatch.config.model import Account, Config
 from tmcwatch.config.problems import ConfigError, KeyPath, Problem
 from tmcwatch.config.receivers import (
     config_model,
@@ -55,13 +56,19 @@ def load(path: Path, *, environ: Mapping[str, str]) -> Config:
 
 
 def check_files(config: Config) -> list[Problem]:
-    """Answer with the token files that are missing, unreadable or empty."""
-    named = [
-        (account.token_file, f"accounts[{i}].token_file")
-        for i, account in enumerate(config.accounts)
-    ] + [(token.file, f"http.tokens[{i}].file") for i, token in enumerate(config.http.tokens)]
+    """Answer with the files of tokens and secrets that are missing, unreadable or empty."""
+    named = chain(
+        *(_files_of(account, f"accounts[{i}]") for i, account in enumerate(config.accounts)),
+        ((token.file, f"http.tokens[{i}].file") for i, token in enumerate(config.http.tokens)),
+    )
     found = ((file, key, _file_problem(file)) for file, key in named if file is not None)
     return [Problem(file=str(file), key=key, text=text) for file, key, text in found if text]
+
+
+def _files_of(account: Account, key: str) -> Iterator[tuple[Path | None, str]]:
+    yield account.token_file, f"{key}.token_file"
+    if account.service_account is not None:
+        yield account.service_account.secret_file, f"{key}.service_account.secret_file"
 
 
 def fingerprint(path: Path) -> str:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tmcwatch.config.durations import Duration, between
 from tmcwatch.config.values import (
     SOME,
+    Audience,
     Condition,
     ExternalUrl,
     FileName,
@@ -22,6 +23,8 @@ from tmcwatch.config.values import (
     Place,
     PromotionRun,
     RuleName,
+    Secret,
+    ServiceAccountId,
     Share,
     StoreUrl,
     TimeZone,
@@ -52,6 +55,19 @@ class Section(BaseModel):
         return {} if value is None else value
 
 
+class ServiceAccount(Section):
+    """What TMC gives tokens for, each for half an hour."""
+
+    id: ServiceAccountId
+    """Its id, as TMC shows it."""
+    secret: Secret | None = None
+    """Its secret itself; better from the environment: `${TMC_SECRET}`."""
+    secret_file: FileName | None = None
+    """File that holds the secret; read again when it changes."""
+    audience: Audience | None = None
+    """What its tokens are for; the address of the API where it is not given."""
+
+
 class Account(Section):
     """One tenant, reached with one credential."""
 
@@ -64,6 +80,8 @@ class Account(Section):
     """The access token itself; better from the environment: `${TMC_TOKEN}`."""
     token_file: FileName | None = None
     """File that holds the token; read again when it changes."""
+    service_account: ServiceAccount | None = None
+    """The service account that tokens are asked for, instead of a token of a person."""
     api_share: Share = 0.2
     """How much of TMC's published request limits tmcwatch may use."""
     link: Link = "default"
