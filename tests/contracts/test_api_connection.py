@@ -14,7 +14,7 @@ from tmcwatch.api.budget import MOST_IN_FLIGHT, Budget
 from tmcwatch.api.client import Client
 from tmcwatch.api.connection import Connection, http_client
 from tmcwatch.api.errors import Unavailable
-from tmcwatch.api.token import TokenText
+from tmcwatch.api.token import TokenText, bearer
 from tmcwatch.domain.budget import Family, Purpose
 from tmcwatch.domain.execution import AccountName
 
@@ -149,7 +149,7 @@ async def test_a_lost_pool_is_replaced_after_a_few_timeouts():
     lost = http_client(httpx.MockTransport(no_place))
     line = Connection("http://tmc.example", lost, renew=renew)
     for _ in range(6):
-        request = line.request("/", query={}, body=None, token="t")
+        request = line.request("/", query={}, body=None, credential=bearer("secret"))
         with pytest.raises(Unavailable, match="no connection was free"):
             await line.send("workspaces", request)
     assert (len(made), lost.is_closed, made[0].is_closed) == (2, True, False)

@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.threads import inline
+from tmcwatch.api.asking import Call
 from tmcwatch.api.budget import Budget
 from tmcwatch.api.client import Client
 from tmcwatch.api.connection import http_client
@@ -170,7 +171,7 @@ async def test_a_token_refused_again_and_again_is_not_renewed_for_every_call(now
 
 
 def admits_nobody():
-    class Nobody(set):
+    class Nobody(set[str]):
         def add(self, _):
             """Give a token that is refused all the same."""
 
@@ -278,7 +279,7 @@ async def test_a_full_room_does_not_lock_out_the_token_request(now):
 
 
 async def test_every_token_request_is_observed_as_a_call_of_the_security_family(now):
-    calls = []
+    calls: list[Call] = []
     tmc = Tmc()
     tmc.failing = [httpx.Response(500)]
     client = client_of(tmc, now, calls=calls)
