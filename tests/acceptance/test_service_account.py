@@ -103,6 +103,8 @@ async def test_a_secret_that_is_wrong_for_a_while_is_told_and_heals_by_itself(te
         await minutes(5)
         assert (await answers.fresh()).ok
     assert ours(made) == [("account_unauthorized", each) for each in ("firing", "resolved")]
+    texts = {str(one["annotations"]) for one in made.inbox.alerts}
+    assert any("credential of prod" in text and "service account: 401" in text for text in texts)
     # About one request a minute, and not two for every look.
     assert 20 < len(statuses(made, OAUTH)) < 45
 

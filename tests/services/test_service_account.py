@@ -200,6 +200,32 @@ async def failure_after(client, seconds):
     return await failure(client)
 
 
+async def test_a_refused_token_without_another_says_why_there_is_none(now):
+    tmc = Tmc()
+    client = client_of(tmc, now)
+    await ask(client)
+    await anyio.sleep(60)
+    tmc.revoke_all()
+    tmc.failing = [httpx.Response(503)]
+    assert str(await failure(client)) == "service account: 503 Service Unavailable"
+    tmc.failing = [httpx.Response(401)]
+    assert type(await failure_after(client, 10)) is TokenProblem
+    tmc.failing = []
+    await anyio.sleep(20)
+    await ask(client)
+
+
+async def test_a_refused_token_is_not_sent_again_and_again_while_the_next_is_throttled(now):
+    tmc = Tmc()
+    client = client_of(tmc, now)
+    await ask(client)
+    await anyio.sleep(60)
+    tmc.revoke_all()
+    tmc.failing = [httpx.Response(429, headers={"Retry-After": "100"})]
+    assert type(await failure(client)) is Unauthorized
+    assert (tmc.refused, len(tmc.given_at)) == (1, 2)
+
+
 STATUSES = [
     (401, TokenProblem),
     (403, TokenProblem),

@@ -107,7 +107,17 @@ class GrantedToken:
             if anyio.current_time() - grant.given_at < TRUSTED_FOR:
                 return False
             await self._renew(grant)
+            if self._grant is grant:
+                return self._without_another()
         return self._grant is None or self._grant.token != refused
+
+    def _without_another(self) -> bool:
+        """Raise why there is no other token: it says more than that this one was refused."""
+        failure = self._failure
+        # What is throttled is asked again at once: with the same token, that would be for nothing.
+        if failure is None or isinstance(failure.problem, Throttled):
+            return False
+        raise copy.copy(failure.problem)
 
     def _is_hindered(self) -> bool:
         """Tell whether to ask for another token now would mean to wait for long."""
