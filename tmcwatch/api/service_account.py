@@ -140,10 +140,9 @@ class GrantedToken:
     def _failed(self, problem: ApiError) -> None:
         now = anyio.current_time()
         in_a_row = 1 if self._failure is None else self._failure.in_a_row + 1
-        pause = retried_after(in_a_row)
-        if isinstance(problem, Throttled) and problem.retry_after is not None:
-            pause = max(pause, problem.retry_after.total_seconds())
-        self._failure = _Failure(problem=problem, retry_at=now + pause, in_a_row=in_a_row)
+        # A longer pause that TMC asked for is kept by the budget.
+        retry_at = now + retried_after(in_a_row)
+        self._failure = _Failure(problem=problem, retry_at=retry_at, in_a_row=in_a_row)
         left = max(0.0, self._grant.ends_at - now) if self._grant is not None else 0.0
         log.warning(
             "token_not_renewed", account=self._account, problem=str(problem), serves_for=left
