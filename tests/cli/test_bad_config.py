@@ -41,6 +41,10 @@ def refused(request, call):
             "c.yaml:2: accounts[0].token: the environment",
         ),
         (("token: a-token", "token_file: nope"), "nope: accounts[0].token_file: "),
+        (
+            ("token: a-token", "service_account: {id: i, secret_file: nope}"),
+            "nope: accounts[0].service_account.secret_file: the file does not exist",
+        ),
     ],
 )
 def test_each_problem_is_a_line_with_file_and_key(refused, config, change, said):

@@ -60,6 +60,25 @@ def test_live_names_the_account_whose_token_is_refused_and_never_the_token(call,
     assert "s3cr3t" not in result.output
 
 
+def test_live_says_what_a_service_account_sees(call, config, tmc, tmp_path):
+    (tmp_path / "secret").write_text("demo-secret\n")
+    given = "service_account: {id: demo-id, secret_file: secret}"
+    path = config((SIMULATED, f"url: '{tmc.api}', {given}"))
+    result = call("check-config", "--live", "--config", path)
+    assert result.exit_code == 0, result.output
+    assert f"account prod: {tmc.api}: sees " in result.output
+    assert "20 tasks, 3 plans, 2 environments, 4 workspaces" in result.output
+
+
+def test_live_says_that_a_service_account_is_refused_and_never_its_secret(call, config, tmc):
+    given = "service_account: {id: demo-id, secret: wr0ng-secret}"
+    path = config((SIMULATED, f"url: '{tmc.api}', {given}"))
+    result = call("check-config", "--live", "--config", path)
+    assert result.exit_code == 3
+    assert result.stderr.startswith(f"account prod: {tmc.api}: service account: 401 ")
+    assert "wr0ng" not in result.output
+
+
 def test_live_names_the_account_that_cannot_be_reached(call, config):
     path = config((SIMULATED, f"url: '{NOWHERE}', token: demo"))
     result = call("check-config", "--live", "--json", "--config", path)

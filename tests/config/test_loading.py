@@ -91,6 +91,26 @@ def test_relative_paths_start_at_the_folder_of_the_file(config, tmp_path):
     assert config("store: {url: 'sqlite:////var/a.db'}").store.url == "sqlite:////var/a.db"
 
 
+def test_a_service_account_has_its_secret_from_a_file_or_the_environment(config, tmp_path):
+    token = 'token: "${TOKEN}"'
+    text = MINIMAL.replace(token, 'service_account: {id: i, secret: "${TOKEN}"}')
+    given = config(text=text).accounts[0].service_account
+    assert given is not None
+    assert (given.id, given.secret) == ("i", SecretStr("a-token-of-a-tenant"))
+    assert "a-token-of-a-tenant" not in repr(given) + given.model_dump_json()
+    text = MINIMAL.replace(token, "service_account: {id: i, secret_file: secret}")
+    given = config(text=text).accounts[0].service_account
+    assert given is not None
+    assert (given.secret, given.secret_file) == (None, tmp_path / "secret")
+
+
+def test_an_audience_keeps_the_slash_at_its_end(config):
+    account = "service_account: {id: i, secret: s, audience: 'https://api.eu.example/'}"
+    loaded = config(text=MINIMAL.replace('token: "${TOKEN}"', account))
+    assert loaded.accounts[0].service_account is not None
+    assert loaded.accounts[0].service_account.audience == "https://api.eu.example/"
+
+
 def test_an_empty_section_has_its_defaults(config):
     assert config("watch:\nlog:\n").watch.beat == timedelta(seconds=10)
 

@@ -128,7 +128,7 @@ def test_what_is_no_proxy_is_told_with_its_line_and_without_the_password(config,
 def test_the_name_of_a_budget_tells_the_way_without_the_password(tmp_path):
     file = tmp_path / "c.yaml"
     file.write_text(
-        "accounts: [{name: a, region: eu, token: t, proxy: 'http://u:secret@there:3128'}]\n"
+        "accounts: [{name: a, region: eu, token: t, proxy: 'http://u:w1thin@there:3128'}]\n"
         "route: {receiver: team}\nreceivers: [{name: team, log: {}}]\n"
     )
     (account,) = load(file, environ={}).accounts

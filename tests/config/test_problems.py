@@ -70,7 +70,7 @@ def test_accounts_of_one_address_share_a_budget_and_have_to_agree_on_it(problems
         ("", "us", ""),
         ("", "eu", ", api_share: 0.1"),
         ("", "eu", ", budget: other"),
-        ("", "eu", ", proxy: 'http://u:secret@there:3128'"),
+        ("", "eu", ", proxy: 'http://u:w1thin@there:3128'"),
     ],
 )
 def test_accounts_of_their_own_budgets_may_have_any_share(first, region, second, tmp_path):
@@ -228,6 +228,49 @@ def test_a_wrong_line_is_told_with_its_place_and_what_is_allowed(problems, line,
     assert told.startswith("c.yaml:4: ")
 
 
+SERVICE_ACCOUNTS = [
+    ("{id: i}", "service_account: one of secret and secret_file is missing"),
+    ("{}", "service_account.id: this key is missing"),
+    ("{secret: s}", "service_account.id: this key is missing"),
+    (
+        "{id: i, secret: s, secret_file: f}",
+        "service_account.secret_file: found both secret and secret_file; al",
+    ),
+    ("{id: i, secret: s s}", "service_account.secret: this value is not accepted; allowed: a se"),
+    ("{id: i, secret: 1}", "service_account.secret: found the number 1; allowed: a text"),
+    ("{id: 'i:j', secret: s}", "service_account.id: this value is not accepted; allowed: an id"),
+    (
+        "{id: i, secret: s, audience: eu}",
+        "service_account.audience: this value is not accepted; allow",
+    ),
+    ("{id: i, secret: s, scope: x}", "service_account.scope: unknown key; allowed: audience, id"),
+    ("word", "service_account: this value is not accepted; allowed: a mapping of keys"),
+]
+
+
+@pytest.mark.parametrize(("given", "problem"), SERVICE_ACCOUNTS)
+def test_a_wrong_service_account_is_told_with_its_place(problems, given, problem):
+    told = problems(HEAD.replace("token: a-token", f"service_account: {given}"))
+    assert any(one.startswith(f"c.yaml:1: accounts[0].{problem}") for one in told), told
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ("token: a, service_account: {id: i, secret: s}", "both token and service_account"),
+        ("token_file: a, service_account: {id: i, secret: s}", "both token_file and service_acc"),
+        (
+            "token: a, token_file: a, service_account: {id: i, secret: s}",
+            "found token, token_file and service_account; allowed: one of them",
+        ),
+    ],
+)
+def test_an_account_has_one_credential(problems, given, problem):
+    (told,) = problems(HEAD.replace("token: a-token", given))
+    assert told.startswith("c.yaml:1: accounts[0].")
+    assert problem in told
+
+
 @pytest.mark.parametrize(
     ("was", "becomes", "problem"),
     [
@@ -235,7 +278,11 @@ def test_a_wrong_line_is_told_with_its_place_and_what_is_allowed(problems, line,
         ("region: eu, ", "", "accounts[0]: one of region and url is missing"),
         ("region: eu", "url: 'http://me:pw@host'", "accounts[0].url: this value is not accepted"),
         ("region: eu", "url: 'http://[a'", "accounts[0].url: this value is not accepted"),
-        (", token: a-token", "", "accounts[0]: one of token and token_file is missing"),
+        (
+            ", token: a-token",
+            "",
+            "accounts[0]: one of token, token_file and service_account is missing",
+        ),
         ("a-token", "a token", "accounts[0].token: this value is not accepted; allowed: a token"),
         ("a-token", "123", "accounts[0].token: found the number 123; allowed: a text"),
         ("a-token", "a, api_share: 0", "api_share: found the number 0; allowed: greater than 0"),

@@ -20,6 +20,9 @@ EXAMPLE, SCHEMA = FOLDER / "tmcwatch.example.yaml", FOLDER / "tmcwatch.schema.js
 ENVIRON = {
     "TMC_TRIAL_TOKEN": "trial-token",
     "TMC_PROXY": "http://proxy.example:3128",
+    "TMC_ARCHIVE_ID": "archive-id",
+    "TMC_SANDBOX_ID": "sandbox-id",
+    "TMC_SANDBOX_SECRET": "sandbox-secret",
     "TEAM_URL": "json://localhost/team",
     "ONCALL_TOKEN": "oncall-token",
     "DASHBOARD_TOKEN": "dashboard-token",
@@ -44,7 +47,7 @@ def test_the_command_writes_the_schema():
 
 def test_the_example_loads():
     config = load(EXAMPLE, environ=ENVIRON)
-    assert [account.name for account in config.accounts] == ["production", "trial"]
+    assert [each.name for each in config.accounts] == ["production", "trial", "archive", "sandbox"]
     assert set(config.receivers[0].notifiers) == {"apprise", "log"}
 
 

@@ -11,6 +11,7 @@ from tests.contracts.sockets import (
     OK,
     answer_nothing_new,
     ask,
+    ask_for_another,
     client_at,
     listening,
     serving,
@@ -20,6 +21,7 @@ from tmcwatch.api.budget import MOST_IN_FLIGHT, Room
 from tmcwatch.api.connection import RENEW_AFTER, Connection, http_client
 from tmcwatch.api.errors import Unavailable
 from tmcwatch.api.proxy import ThroughProxy
+from tmcwatch.api.token import bearer
 
 
 @pytest.fixture
@@ -161,7 +163,7 @@ async def test_a_pool_whose_places_are_all_taken_heals_on_real_sockets():
 
 
 def request_of(line):
-    return line.request("/", query={}, body=None, token="t")
+    return line.request("/", query={}, body=None, credential=bearer("t"))
 
 
 def no_place(_):

@@ -1,5 +1,6 @@
 """Where the token comes from, and that it never shows."""
 
+import json
 import os
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from tests.threads import inline
 from tmcwatch.api.errors import TokenProblem, Unauthorized
-from tmcwatch.api.token import TokenFile, TokenText
+from tmcwatch.api.token import TokenFile, TokenText, bearer
 
 
 @pytest.fixture
@@ -34,7 +35,35 @@ async def test_a_token_never_shows(file):
 
 
 async def test_a_token_given_as_text_stays():
-    assert not await TokenText("given").reread()
+    assert not await TokenText("given").reread("given")
+
+
+async def test_a_file_read_anew_by_another_asker_is_another_token_too(file):
+    token = token_in(file)
+    refused = await token.current()
+    file.write_text("second-longer")
+    await token.current()
+    assert await token.reread(refused)
+
+
+async def test_a_problem_names_what_the_file_should_hold(file):
+    file.write_text("two words")
+    with pytest.raises(TokenProblem, match=r"secret: .*characters that no secret has"):
+        await TokenFile(file, in_thread=inline, what="secret").current()
+
+
+@pytest.mark.parametrize(
+    "shown",
+    ['a/+"&b', json.dumps('a/+"&b'), r"a\/+\"&b", "a%2F%2B%22%26b", "a/+&quot;&amp;b"],
+)
+def test_a_credential_is_hidden_however_a_text_spells_it(shown):
+    text = bearer('a/+"&b').hidden_in(f"no {shown} here")
+    assert "***" in text
+    assert "a" not in text.replace("here", "")
+
+
+def test_a_credential_never_shows():
+    assert "given" not in repr(bearer("given"))
 
 
 async def test_a_changed_file_is_read_again(file):
@@ -56,11 +85,11 @@ async def test_a_file_that_stays_the_same_is_not_read_again(file):
 async def test_rereading_tells_whether_there_is_another_token(file):
     token = token_in(file)
     await token.current()
-    assert not await token.reread()
+    assert not await token.reread("first")
     before = file.stat()
     file.write_text("  other\n")
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert await token.reread()
+    assert await token.reread("first")
     assert await token.current() == "other"
 
 
@@ -70,7 +99,7 @@ async def test_a_file_that_is_missing_is_named(file):
         await token_in(file).current()
     assert isinstance(caught.value, Unauthorized)
     with pytest.raises(TokenProblem, match=str(file)):
-        await token_in(file).reread()
+        await token_in(file).reread("first")
 
 
 @pytest.mark.parametrize(

@@ -76,8 +76,9 @@ def chunks(terminal):
 def test_the_simulator_serves_until_a_signal(tmp_path, number):
     ports = ("--port", "0", "--control-port", "0", "--seed", "5", "--token", "s3cret")
     with started(Command, tmp_path, "simulate", *ports) as command:
-        lines = eventually(lambda: len(command.output.splitlines()) == 2 and command.output)
+        lines = eventually(lambda: len(command.output.splitlines()) == 3 and command.output)
         assert "bearer token: s3cret" in lines
+        assert "service account: demo-id, secret demo-secret" in lines
         command.signal(number)
         assert command.ends() == 0
     assert command.errors == ""

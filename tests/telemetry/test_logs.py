@@ -176,6 +176,10 @@ def test_what_only_sounds_like_a_secret_is_shown():
         ("to slack://A/B/C now", "to slack://[redacted] now"),
         ("(mailto://me:pw@host)", "(mailto://[redacted]"),
         ("accounts[0].token: the file is empty", "accounts[0].token: the file is empty"),
+        (
+            "accounts[0].service_account.secret: this value is not accepted",
+            "accounts[0].service_account.secret: this value is not accepted",
+        ),
         ("password: hunter2", "password: [redacted]"),
         ("sqlite:////var/a.db", "sqlite:////var/a.db"),
     ],

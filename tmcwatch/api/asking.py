@@ -9,10 +9,10 @@ from http import HTTPStatus
 
 import anyio
 
-from tmcwatch.api.budget import USUAL_BEAT, Budget, Room, Slot, Ticket
+from tmcwatch.api.budget import Budget, Room, Slot, Ticket
 from tmcwatch.api.connection import Answer, Connection
 from tmcwatch.api.errors import ApiError, Throttled, Unauthorized, Unavailable, refusal
-from tmcwatch.api.token import Token
+from tmcwatch.api.token import Credential, Token, bearer
 from tmcwatch.domain.budget import Family, Purpose, family_of, http_date, retry_after
 from tmcwatch.domain.execution import AccountName
 
@@ -77,7 +77,7 @@ def ignore(call: Call) -> None:
 class Asker:
     """The conversation with one account: its connection, its token and its server's clock."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the outside of a conversation, each part replaceable
         self,
         account: AccountName,
         connection: Connection,
@@ -86,14 +86,16 @@ class Asker:
         token: Token,
         now: Callable[[], datetime],
         observe: Callable[[Call], None],
-        beat: timedelta = USUAL_BEAT,
+        room: Room | None = None,
+        credential: Callable[[str], Credential] = bearer,
     ) -> None:
         self._account = account
         self._connection = connection
         self._budget = budget
-        self._room = Room(beat=beat)
+        self._room = room or Room()
         self._waiting: dict[str, _Waiting] = {}
         self._token = token
+        self._credential = credential
         self._now = now
         self._observe = observe
         self.skew = timedelta()
@@ -146,19 +148,26 @@ class Asker:
                 continue
         return await self._ask(question, waiting)
 
+    async def ask_once(self, question: Question) -> bytes:
+        """Ask, and once more only where a refused token was replaced."""
+        return await self._ask(question, _Waiting(question.purpose))
+
     async def _ask(self, question: Question, waiting: _Waiting) -> bytes:
         token = await self._token.current()
         try:
-            return await self._exchange(question, token, waiting)
+            return await self._exchange(question, self._credential(token), waiting)
         except Unauthorized:
-            # The file may have been replaced since, or without a trace in its stamp.
-            if not await self._token.reread():
+            # It may have been replaced since, or a file without a trace in its stamp.
+            if not await self._token.reread(token):
                 raise
-        return await self._exchange(question, await self._token.current(), waiting)
+        credential = self._credential(await self._token.current())
+        return await self._exchange(question, credential, waiting)
 
-    async def _exchange(self, question: Question, token: str, waiting: _Waiting) -> bytes:
+    async def _exchange(
+        self, question: Question, credential: Credential, waiting: _Waiting
+    ) -> bytes:
         request = self._connection.request(
-            question.path, query=question.query, body=question.body, token=token
+            question.path, query=question.query, body=question.body, credential=credential
         )
         operation, room = question.operation, self._room
         async with self._budget.slot(question.family, waiting.ticket, room=room) as slot:
@@ -175,13 +184,15 @@ class Asker:
             if answer.status // 100 == HTTPStatus.OK // 100:
                 slot.answered()
                 return answer.body
-            raise self._refused(operation, answer, slot, token)
+            raise self._refused(operation, answer, slot, credential)
 
-    def _refused(self, operation: str, answer: Answer, slot: Slot, token: str) -> ApiError:
+    def _refused(
+        self, operation: str, answer: Answer, slot: Slot, credential: Credential
+    ) -> ApiError:
         """Answer with the error to raise, once the budget knows of it."""
-        text, request_id = _explanation(answer)
         # An error page may quote the request.
-        error = refusal(operation, answer.status, text.replace(token, "***"), request_id)
+        text, request_id = _explanation(answer, credential.hidden_in)
+        error = refusal(operation, answer.status, text, request_id)
         if isinstance(error, Throttled):
             served_at = http_date(answer.headers.get("Date")) or self.server_now()
             error.retry_after = retry_after(answer.headers.get("Retry-After"), served_at=served_at)
@@ -212,7 +223,7 @@ class Asker:
             self.skew = served_at + HALF_A_SECOND - middle
 
 
-def _explanation(answer: Answer) -> tuple[str, str | None]:
+def _explanation(answer: Answer, hidden_in: Callable[[str], str]) -> tuple[str, str | None]:
     """Answer with what an error says, and the id of the request: every shape ever documented."""
     if HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST:
         return "redirects are not followed: is the address right?", None
@@ -222,12 +233,12 @@ def _explanation(answer: Answer) -> tuple[str, str | None]:
     try:
         told = json.loads(text)
     except (ValueError, RecursionError):
-        return text, None
+        return hidden_in(text), None
     if not isinstance(told, dict):
-        return text, None
+        return hidden_in(text), None
     words = (told.get(key) for key in ("message", "detail", "details"))
     distinct = dict.fromkeys(word for word in words if isinstance(word, str) and word)
-    request_id = told.get("requestId")
+    said, request_id = hidden_in(": ".join(distinct)), told.get("requestId")
     if not isinstance(request_id, str):
-        return ": ".join(distinct), None
-    return ": ".join(distinct), " ".join(request_id.split())[:LONGEST_REQUEST_ID]
+        return said, None
+    return said, " ".join(hidden_in(request_id).split())[:LONGEST_REQUEST_ID]

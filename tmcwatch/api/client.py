@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -10,11 +11,12 @@ import httpx
 from tmcwatch.api import audit, names, payloads, promotions, steps
 from tmcwatch.api.asking import Asker, Call, Question, ignore
 from tmcwatch.api.breakage import breakage_of
-from tmcwatch.api.budget import USUAL_BEAT, Budget
+from tmcwatch.api.budget import USUAL_BEAT, Budget, Room
 from tmcwatch.api.connection import Connection, http_client
 from tmcwatch.api.errors import Unavailable
+from tmcwatch.api.service_account import GrantedToken, ServiceAccount
 from tmcwatch.api.token import Token
-from tmcwatch.domain.budget import Purpose
+from tmcwatch.domain.budget import Family, Purpose
 from tmcwatch.domain.execution import (
     AccountName,
     Breakage,
@@ -47,7 +49,7 @@ class Client:
         base_url: str,
         http: httpx.AsyncClient,
         budget: Budget,
-        token: Token,
+        token: Token | ServiceAccount,
         now: Callable[[], datetime],
         observe: Callable[[Call], None] = ignore,
         renew: Callable[[], httpx.AsyncClient] = http_client,
@@ -55,15 +57,21 @@ class Client:
     ) -> None:
         self.account = account
         self._connection = Connection(base_url, http, renew=renew)
-        self._asker = Asker(
+        asker = partial(
+            Asker,
             account,
             self._connection,
             budget=budget,
-            token=token,
+            room=Room(beat=beat),
             now=now,
             observe=observe,
-            beat=beat,
         )
+        if isinstance(token, ServiceAccount):
+            granting = asker(token=token.secret, credential=token.credential)
+            token = GrantedToken(
+                account, token, ask=granting.ask_once, paused=partial(_is_paused, budget)
+            )
+        self._asker = asker(token=token)
 
     @property
     def skew(self) -> timedelta:
@@ -281,6 +289,10 @@ def _by_id(operation: str, path: str, ids: str | tuple[str, ...], purpose: Purpo
 
 def _path(template: str, *ids: str) -> str:
     return template.format(*(quote(identity, safe="") for identity in ids))
+
+
+def _is_paused(budget: Budget) -> bool:
+    return budget.state()[Family.SECURITY].paused_until is not None
 
 
 def _filters(

@@ -13,6 +13,7 @@ from tmcwatch.api.body import read_body
 from tmcwatch.api.budget import MOST_IN_FLIGHT
 from tmcwatch.api.errors import Unavailable
 from tmcwatch.api.proxy import NoWay, ThroughProxy, certificate_problem
+from tmcwatch.api.token import Credential
 
 API_VERSION = "2021-03"
 MOST_BYTES = 20 * 1024 * 1024
@@ -114,14 +115,14 @@ class Connection:
         *,
         query: dict[str, str | int],
         body: dict[str, object] | None,
-        token: str,
+        credential: Credential,
     ) -> httpx.Request:
         return self._http.build_request(
             "GET" if body is None else "POST",
             self._base_url + path,
             params=query or None,
             json=body,
-            headers={"Authorization": f"Bearer {token}", "talend-version": API_VERSION},
+            headers={"Authorization": credential.header, "talend-version": API_VERSION},
         )
 
     async def send(self, operation: str, request: httpx.Request) -> Answer:

@@ -1,8 +1,12 @@
-"""The personal access token: from the configuration, or from a file that may be replaced."""
+"""The token, or another secret: from the configuration, or from a file that may be replaced."""
 
+import json
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Protocol, TypeVar
+from urllib.parse import quote
 
 from tmcwatch.api.errors import TokenProblem
 
@@ -18,21 +22,40 @@ class InThread(Protocol):
     def __call__(self, function: Callable[[], _Result], /) -> Awaitable[_Result]: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """What a request shows to be let in."""
+
+    header: str = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
+    """What no text may quote."""
+
+    def hidden_in(self, text: str) -> str:
+        for secret in self.secrets:
+            for spelling in _spellings(secret):
+                text = text.replace(spelling, "***")
+        return text
+
+
+def bearer(token: str) -> Credential:
+    return Credential(header=f"Bearer {token}", secrets=(token,))
+
+
 class Token(Protocol):
     """Where the client gets the token for each request."""
 
     async def current(self) -> str: ...
 
-    async def reread(self) -> bool:
-        """Look again after a refusal; tell whether there is another token now."""
+    async def reread(self, refused: str) -> bool:
+        """Look again after a token was refused; tell whether there is another one now."""
         ...
 
 
 class TokenText:
     """A token that was given as text."""
 
-    def __init__(self, text: str) -> None:
-        self._text = _checked(text, "the token")
+    def __init__(self, text: str, *, what: str = "token") -> None:
+        self._text = checked(text, f"the {what}", what)
 
     def __repr__(self) -> str:
         return "TokenText(***)"
@@ -40,15 +63,16 @@ class TokenText:
     async def current(self) -> str:
         return self._text
 
-    async def reread(self) -> bool:
-        return False
+    async def reread(self, refused: str) -> bool:
+        return self._text != refused
 
 
 class TokenFile:
     """A token in a file, read again whenever the file was replaced or changed."""
 
-    def __init__(self, path: Path, *, in_thread: InThread) -> None:
+    def __init__(self, path: Path, *, in_thread: InThread, what: str = "token") -> None:
         self._path = path
+        self._what = what
         self._in_thread = in_thread
         self._text: str | None = None
         self._stamp: _Stamp | None = None
@@ -59,9 +83,8 @@ class TokenFile:
     async def current(self) -> str:
         return await self._in_thread(self._current)
 
-    async def reread(self) -> bool:
-        before = self._text
-        return await self._in_thread(self._read) != before
+    async def reread(self, refused: str) -> bool:
+        return await self._in_thread(self._read) != refused
 
     def _current(self) -> str:
         try:
@@ -82,13 +105,19 @@ class TokenFile:
             raise self._problem(error) from error
         except UnicodeDecodeError as error:
             # Not chained: the error holds the bytes.
-            raise TokenProblem("token", f"{self._path} is not text ({error.reason})") from None
-        self._text = _checked(text, str(self._path))
+            raise TokenProblem(self._what, f"{self._path} is not text ({error.reason})") from None
+        self._text = checked(text, str(self._path), self._what)
         self._stamp = stamp
         return self._text
 
     def _problem(self, error: OSError) -> TokenProblem:
-        return TokenProblem("token", f"cannot read {self._path}: {error.strerror or error}")
+        return TokenProblem(self._what, f"cannot read {self._path}: {error.strerror or error}")
+
+
+def _spellings(secret: str) -> tuple[str, ...]:
+    """Answer with the ways in which JSON, an address or a page may write a text."""
+    in_json = json.dumps(secret)[1:-1]
+    return secret, in_json, in_json.replace("/", r"\/"), quote(secret, safe=""), escape(secret)
 
 
 def _stamp_of(path: Path) -> _Stamp:
@@ -96,13 +125,13 @@ def _stamp_of(path: Path) -> _Stamp:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
-def _checked(text: str, source: str) -> str:
+def checked(text: str, source: str, what: str) -> str:
     """Answer with the bare token; a request must never fail with the token in its message."""
     token = text.strip()
     if not token:
-        raise TokenProblem("token", f"{source} is empty")
+        raise TokenProblem(what, f"{source} is empty")
     if len(token) > LONGEST_TOKEN:
-        raise TokenProblem("token", f"{source} is too long for a token")
+        raise TokenProblem(what, f"{source} is too long for a {what}")
     if not (token.isascii() and token.isprintable() and " " not in token):
-        raise TokenProblem("token", f"{source} holds characters that no token has")
+        raise TokenProblem(what, f"{source} holds characters that no {what} has")
     return token

@@ -5,15 +5,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 import httpx
 import structlog
+from pydantic import SecretStr
 
 from tmcwatch.alerting.settings import AccountLinks, Receiver, Settings
 from tmcwatch.api.asking import Call
 from tmcwatch.api.budget import USUAL_BEAT, Budget
 from tmcwatch.api.client import Client
 from tmcwatch.api.connection import http_client, trusting
+from tmcwatch.api.service_account import ServiceAccount
 from tmcwatch.api.token import Token, TokenFile, TokenText
 from tmcwatch.app.world import World
 from tmcwatch.config import Account, Config, routing_tree
@@ -174,11 +177,22 @@ def _trust(account: Account) -> ssl.SSLContext | bool:
         return True
 
 
-def _token(account: Account, world: World) -> Token:
-    if account.token_file is not None:
-        return TokenFile(account.token_file, in_thread=world.in_thread)
-    assert account.token is not None  # noqa: S101 - the config has one of the two
-    return TokenText(account.token.get_secret_value())
+def _token(account: Account, world: World) -> Token | ServiceAccount:
+    given = account.service_account
+    if given is None:
+        return _secret(account.token_file, account.token, world, what="token")
+    return ServiceAccount(
+        id=given.id,
+        secret=_secret(given.secret_file, given.secret, world, what="secret"),
+        audience=given.audience or account.api_url,
+    )
+
+
+def _secret(file: Path | None, text: SecretStr | None, world: World, *, what: str) -> Token:
+    if file is not None:
+        return TokenFile(file, in_thread=world.in_thread, what=what)
+    assert text is not None  # noqa: S101 - the config has one of the two
+    return TokenText(text.get_secret_value(), what=what)
 
 
 def _observe(metrics: Metrics, call: Call) -> None:

@@ -67,10 +67,12 @@ def command(
 
 
 async def _serve(simulator: Simulator, port: int, control_port: int) -> None:
+    account = simulator.service_account
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with served(simulator, port=port, control_port=control_port) as addresses:
             click.echo(
                 f"TMC      {addresses.api}  (bearer token: {simulator.token})\n"
+                f"         service account: {account.id}, secret {account.secret}\n"
                 f"control  {addresses.control}"
             )
             async for _ in signals:

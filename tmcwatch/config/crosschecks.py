@@ -12,6 +12,7 @@ from tmcwatch.config.problems import KeyPath, suggestion
 from tmcwatch.config.values import DEFAULT_SHARE, address_of, way_to
 
 Found = Iterator[tuple[KeyPath, str]]
+_Mappings = Iterator[tuple[KeyPath, Mapping[str, Plain]]]
 _NO = frozenset({"false", "no", "off", "0", "n", "f"})
 
 
@@ -22,9 +23,10 @@ def crosschecks(config: Plain, kinds: Sequence[str]) -> Found:
         _repeated(config, ("receivers",), "name"),
         _repeated(config, ("rules",), "rule"),
         _repeated(config, ("http", "tokens"), "name"),
-        _one_of(config, ("accounts",), ("region", "url")),
-        _one_of(config, ("accounts",), ("token", "token_file")),
-        _one_of(config, ("http", "tokens"), ("token", "file")),
+        _one_of(_mappings(config, ("accounts",)), ("region", "url")),
+        _one_of(_mappings(config, ("accounts",)), ("token", "token_file", "service_account")),
+        _one_of(_service_accounts(config), ("secret", "secret_file")),
+        _one_of(_mappings(config, ("http", "tokens")), ("token", "file")),
         _shares_that_differ(config),
         _nothing_watched(config),
         _ceiling_below_floor(config),
@@ -40,11 +42,18 @@ def _at(value: Plain, path: KeyPath) -> Plain:
     return value
 
 
-def _mappings(config: Plain, path: KeyPath) -> Iterator[tuple[KeyPath, Mapping[str, Plain]]]:
+def _mappings(config: Plain, path: KeyPath) -> _Mappings:
     items = _at(config, path)
     for i, item in enumerate(items if isinstance(items, list) else []):
         if isinstance(item, dict):
             yield (*path, i), item
+
+
+def _service_accounts(config: Plain) -> _Mappings:
+    for here, item in _mappings(config, ("accounts",)):
+        given = item.get("service_account")
+        if isinstance(given, dict):
+            yield (*here, "service_account"), given
 
 
 def _repeated(config: Plain, path: KeyPath, key: str) -> Found:
@@ -58,14 +67,18 @@ def _repeated(config: Plain, path: KeyPath, key: str) -> Found:
         first.setdefault(name, number)
 
 
-def _one_of(config: Plain, path: KeyPath, keys: tuple[str, str]) -> Found:
-    first, second = keys
-    for here, item in _mappings(config, path):
+def _one_of(items: _Mappings, keys: Sequence[str]) -> Found:
+    for here, item in items:
         given = [key for key in keys if item.get(key) is not None]
         if not given:
-            yield here, f"one of {first} and {second} is missing"
+            yield here, f"one of {_listed(keys)} is missing"
         elif len(given) > 1:
-            yield (*here, second), f"found both {first} and {second}; allowed: one of them"
+            both = "both " if len(given) == 2 else ""  # noqa: PLR2004 - both are two
+            yield (*here, given[1]), f"found {both}{_listed(given)}; allowed: one of them"
+
+
+def _listed(keys: Sequence[str]) -> str:
+    return f"{', '.join(keys[:-1])} and {keys[-1]}"
 
 
 def _shares_that_differ(config: Plain) -> Found:

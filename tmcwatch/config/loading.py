@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -18,7 +19,7 @@ from tmcwatch.config.interpolation import (
     referenced_files,
     text_of,
 )
-from tmcwatch.config.model import Config
+from tmcwatch.config.model import Account, Config
 from tmcwatch.config.problems import ConfigError, KeyPath, Places, Problem, key_text
 from tmcwatch.config.receivers import (
     config_model,
@@ -59,13 +60,19 @@ def load(path: Path, *, environ: Mapping[str, str]) -> Config:
 
 def check_files(config: Config) -> list[Problem]:
     """Answer with the files that the config names and that cannot be used."""
-    named = [
-        (account.token_file, f"accounts[{i}].token_file")
-        for i, account in enumerate(config.accounts)
-    ] + [(token.file, f"http.tokens[{i}].file") for i, token in enumerate(config.http.tokens)]
+    named = chain(
+        *(_files_of(account, f"accounts[{i}]") for i, account in enumerate(config.accounts)),
+        ((token.file, f"http.tokens[{i}].file") for i, token in enumerate(config.http.tokens)),
+    )
     found = ((file, key, _file_problem(file)) for file, key in named if file is not None)
     told = [Problem(file=str(file), key=key, text=text) for file, key, text in found if text]
     return [*told, *authority_problems(config)]
+
+
+def _files_of(account: Account, key: str) -> Iterator[tuple[Path | None, str]]:
+    yield account.token_file, f"{key}.token_file"
+    if account.service_account is not None:
+        yield account.service_account.secret_file, f"{key}.service_account.secret_file"
 
 
 def fingerprint(path: Path, *more: Path) -> str:

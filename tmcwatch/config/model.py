@@ -13,6 +13,7 @@ from tmcwatch.config.problems import Places
 from tmcwatch.config.values import (
     DEFAULT_SHARE,
     SOME,
+    Audience,
     Condition,
     ExternalUrl,
     FileName,
@@ -25,6 +26,8 @@ from tmcwatch.config.values import (
     PromotionRun,
     Proxy,
     RuleName,
+    Secret,
+    ServiceAccountId,
     Share,
     StoreUrl,
     TimeZone,
@@ -57,6 +60,19 @@ class Section(BaseModel):
         return {} if value is None else value
 
 
+class ServiceAccount(Section):
+    """What TMC gives tokens for, each for half an hour."""
+
+    id: ServiceAccountId
+    """Its id, as TMC shows it."""
+    secret: Secret | None = None
+    """Its secret itself; better from the environment: `${TMC_SECRET}`."""
+    secret_file: FileName | None = None
+    """File that holds the secret; read again when it changes."""
+    audience: Audience | None = None
+    """What its tokens are for; the address of the API where it is not given."""
+
+
 class Account(Section):
     """One tenant, reached with one credential."""
 
@@ -69,6 +85,8 @@ class Account(Section):
     """The access token itself; better from the environment: `${TMC_TOKEN}`."""
     token_file: FileName | None = None
     """File that holds the token; read again when it changes."""
+    service_account: ServiceAccount | None = None
+    """The service account that tokens are asked for, instead of a token of a person."""
     ca_file: FileName | None = None
     """PEM file of authorities trusted besides the usual ones; when it changes, a reload."""
     proxy: Proxy | None = None

@@ -153,6 +153,27 @@ def _token(value: SecretStr) -> SecretStr:
     return value
 
 
+def _secret(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[!-~]+", value.get_secret_value()):
+        raise wrong("something else", "a secret: printable ASCII characters without spaces")
+    return value
+
+
+def _service_account_id(value: str) -> str:
+    # A colon would end it: it is sent as `id:secret`.
+    if not re.fullmatch(r"[!-~]+", value) or ":" in value:
+        raise wrong(
+            "something else", "an id: printable ASCII characters without spaces and colons"
+        )
+    return value
+
+
+def _audience(value: str) -> str:
+    """Leave the address as it is: a slash at its end may be meant."""
+    _web_url(value)
+    return value
+
+
 def _matcher(value: object) -> Matcher:
     if isinstance(value, Matcher):
         return value
@@ -252,6 +273,9 @@ Proxy = Annotated[SecretStr, AfterValidator(_proxy)]
 Link = Annotated[str, AfterValidator(_link)]
 Listen = Annotated[str, AfterValidator(_listen)]
 Token = Annotated[SecretStr, AfterValidator(_token)]
+Secret = Annotated[SecretStr, AfterValidator(_secret)]
+ServiceAccountId = Annotated[str, AfterValidator(_service_account_id)]
+Audience = Annotated[str, AfterValidator(_audience)]
 Share = Annotated[float, BeforeValidator(_number), Field(gt=0, le=1, allow_inf_nan=False)]
 StoreUrl = Annotated[str, AfterValidator(_store_url)]
 FileName = Annotated[Path, PlainValidator(_path), WithJsonSchema({"type": "string"})]

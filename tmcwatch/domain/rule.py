@@ -150,7 +150,7 @@ BUILT_IN: Mapping[str, Rule] = {
         ),
         Rule(
             name="account_unauthorized",
-            summary="refuses our token",
+            summary="refuses our credential",
             nature=Nature.STATE,
             severity=Severity.CRITICAL,
         ),

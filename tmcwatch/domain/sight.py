@@ -120,6 +120,5 @@ def blind_text(lists: str, marks: Marks, limit: timedelta, *, now: datetime) -> 
 
 
 def refused_text(account: str, failed: LookFailed) -> str:
-    return (
-        f"TMC refuses the token of {account} since {failed.at:%Y-%m-%d %H:%M} UTC: {failed.text}"
-    )
+    since = f"{failed.at:%Y-%m-%d %H:%M} UTC"
+    return f"TMC refuses the credential of {account} since {since}: {failed.text}"

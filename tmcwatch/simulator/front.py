@@ -21,7 +21,7 @@ from tmcwatch.simulator.orchestration import Orchestration
 from tmcwatch.simulator.processing import SKEW, Processing
 from tmcwatch.simulator.promoting import Promoting
 from tmcwatch.simulator.queries import Refused
-from tmcwatch.simulator.security import Security
+from tmcwatch.simulator.security import OAUTH, Security
 from tmcwatch.simulator.simulator import Simulator
 
 # Where serving.py puts what can drop the real connection.
@@ -107,13 +107,18 @@ class _Front:
                 return _html(status)
             return _whole(_error(simulator, status, MESSAGES[status]))
         revoked = simulator.faults.strike("revoked_token", path)
-        given = _header(scope, b"authorization")
-        if revoked or given != f"Bearer {simulator.token}":
+        if revoked or not self._is_known(scope):
             detail = "Token authorization is required for access"
             return _whole(JSONResponse({"status": 401, "detail": detail}, 401))
         if simulator.faults.strike("forbidden", path):
             return _whole(_error(simulator, 403, MESSAGES[403]))
         return None
+
+    def _is_known(self, scope: Scope) -> bool:
+        given = _header(scope, b"authorization")
+        if scope["path"] == OAUTH:
+            return self._simulator.tokens.know(given)
+        return self._simulator.tokens.admit(given, self._simulator.time())
 
     async def _deliver(self, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
         faults, path = self._simulator.faults, scope["path"]
@@ -151,13 +156,16 @@ class _Front:
         await _disconnected(receive)
 
     def _record(self, scope: Scope, body: bytes, status: int | None) -> None:
+        query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+        # Whoever asks for a token may show the secret elsewhere than in the header.
+        shown = (query, _json_or_none(body)) if scope["path"] != OAUTH else ({}, None)
         self._simulator.journal.add(
             Recorded(
                 at=self._simulator.time(),
                 method=scope["method"],
                 path=scope["path"],
-                query=dict(parse_qsl(scope["query_string"].decode("latin-1"))),
-                body=_json_or_none(body),
+                query=shown[0],
+                body=shown[1],
                 status=status,
                 talend_version=_header(scope, b"talend-version"),
             )

@@ -1,4 +1,4 @@
-"""TMC's Security API: the audit log, which tells of promotion runs if one can read it."""
+"""TMC's Security API: tokens of service accounts, and the audit log with its promotion runs."""
 
 import json
 import re
@@ -15,10 +15,12 @@ from tmcwatch.simulator.promotions import PromotionRun
 from tmcwatch.simulator.queries import UUID_ID, Refused, checked_id
 from tmcwatch.simulator.rows import stamp
 from tmcwatch.simulator.simulator import Simulator
+from tmcwatch.simulator.tokens import SAID_TO_LAST
 from tmcwatch.simulator.world import World, milliseconds
 
 MOST = 1000
 USUAL = 100
+OAUTH = "/security/oauth/token"
 HOST = "https://api.eu.cloud.talend.com"
 WHO = {
     "applicationId": "TMC",
@@ -31,13 +33,32 @@ Entry = dict[str, Any]
 
 
 class Security:
-    """The endpoint. Every promotion run leaves an entry, and so does the analysis before it."""
+    """Both endpoints. Every promotion run leaves an entry, and so does the analysis before it."""
 
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
 
     def routes(self) -> list[Route]:
-        return [Route("/security/audit/logs", self.audit_logs)]
+        return [
+            Route("/security/audit/logs", self.audit_logs),
+            Route(OAUTH, self.token, methods=["POST"]),
+        ]
+
+    async def token(self, request: Request) -> Response:
+        """Give a token; who asks has shown the id and the secret at the door."""
+        try:
+            asked = await request.json()
+        except ValueError as error:
+            raise Refused(400, "Bad Request") from error
+        if not isinstance(asked, dict) or asked.get("grant_type") != "client_credentials":
+            raise Refused(400, "Bad Request: grant_type")
+        # Some of TMC's examples have a slash at the end.
+        here = str(request.base_url).rstrip("/")
+        if str(asked.get("audience")).removesuffix("/") not in {HOST, here}:
+            raise Refused(400, "Bad Request: audience")
+        token = self._simulator.tokens.give(self._simulator.time())
+        told = {"access_token": token, "token_type": "Bearer", "expires_in": SAID_TO_LAST}
+        return JSONResponse(told)
 
     async def audit_logs(self, request: Request) -> Response:
         world = self._simulator.world

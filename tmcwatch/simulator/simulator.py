@@ -8,6 +8,7 @@ from tmcwatch.simulator.index import Reading
 from tmcwatch.simulator.journal import Journal
 from tmcwatch.simulator.queries import Dialect
 from tmcwatch.simulator.scenario import Scenario
+from tmcwatch.simulator.tokens import ServiceAccount, Tokens
 from tmcwatch.simulator.view import View
 from tmcwatch.simulator.world import World, milliseconds
 
@@ -37,6 +38,8 @@ class Simulator:
         self.scenario = scenario
         self.window: Reading = window
         self.token = token
+        self.service_account = ServiceAccount()
+        self.tokens = Tokens(token, self.service_account, seed=scenario.seed)
         self.dialect = dialect or Dialect()
         self.connection_lost = connection_lost
         self.faults = Faults(scenario.seed)
