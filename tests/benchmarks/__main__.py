@@ -6,16 +6,17 @@ from functools import partial
 
 import anyio
 
-from tests.benchmarks import absorbing, long, scraping, starting, storm, tenant
+from tests.benchmarks import absorbing, long, scraping, soaking, starting, storm, tenant
 from tests.benchmarks.comparing import measuring
 from tests.benchmarks.machine import machine
 
 MINUTES = 10.0
 DAYS = 3.0
+HOURS = 2.0
 BEAT = 30
 WINDOWS = ("overlap", "trigger")
-NAMES = ("help", "ready", "absorb", "scrape", "storm", "tenant", "compare", "long")
-ONLY_BY_NAME = frozenset({"long"})
+NAMES = ("help", "ready", "absorb", "scrape", "storm", "tenant", "compare", "long", "soak")
+ONLY_BY_NAME = frozenset({"long", "soak"})
 """What takes too long to be among all of them."""
 
 
@@ -38,6 +39,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, default=MINUTES, help=minutes)
     days = "long: virtual time to watch the very large tenant for; default: %(default)s"
     parser.add_argument("--days", type=float, default=DAYS, help=days)
+    hours = "soak: virtual time of each soak; default: %(default)s"
+    parser.add_argument("--hours", type=float, default=HOURS, help=hours)
     window = "long: how that tenant reads from and to; default: %(default)s"
     parser.add_argument("--window", choices=WINDOWS, default=WINDOWS[0], help=window)
     beat = "long: seconds between two looks; default: %(default)s"
@@ -56,6 +59,7 @@ def _benchmarks(given: argparse.Namespace) -> Mapping[str, Callable[[], None]]:
         "tenant": lambda: anyio.run(tenant.measure, given.minutes),
         "compare": measuring.measure,  # on a clock of its own
         "long": lambda: anyio.run(long.measure, given.days, given.window, given.beat),
+        "soak": lambda: soaking.measure(given.hours),  # on a clock of its own
     }
 
 

@@ -12,7 +12,7 @@ from tmcwatch.domain.turns import (
     PRIORITIES,
     Turns,
     Waiting,
-    after_trouble,
+    by_urgency,
     next_turn,
     patience,
 )
@@ -120,7 +120,7 @@ def test_after_trouble_the_most_urgent_resumes_first_however_overdue_the_rest_is
     turns = Turns(count=OVERDUE_EVERY - 1)
     line = [ask(Purpose.AUDIT, number=1, deadline=-600.0), ask(number=2, deadline=-9.0)]
     assert served(line, turns=turns)[0].purpose is Purpose.AUDIT
-    assert served(line, turns=after_trouble(turns))[0].purpose is Purpose.HEAD
+    assert served(line, turns=by_urgency(turns))[0].purpose is Purpose.HEAD
 
 
 PURPOSES = st.sampled_from(Purpose)

@@ -44,6 +44,69 @@ async def test_a_throttle_may_allow_a_rate_for_each_path(bench):
     assert await made.status(RUNS) == 200
 
 
+async def granted(made, path=RUNS, *, seconds, every):
+    """Ask all the time, and answer with how many were let pass."""
+    statuses = []
+    for _ in range(round(seconds / every)):
+        statuses.append(await made.status(path))
+        await pass_time(every)
+    assert set(statuses) <= {200, 429}
+    return statuses.count(200)
+
+
+@pytest.mark.parametrize("per_minute", [7, 30, 59])
+async def test_a_token_bucket_grants_exactly_so_many_a_minute(bench, per_minute):
+    made = bench()
+    made.simulator.faults.put("throttle", per_minute=per_minute, burst=4)
+    await granted(made, seconds=30, every=0.25)  # empties it
+    minutes = [await granted(made, seconds=60, every=0.25) for _ in range(3)]
+    assert minutes == [per_minute] * 3
+
+
+async def test_a_token_bucket_grants_its_burst_at_once_and_fills_up_again(bench):
+    made = bench()
+    made.simulator.faults.put("throttle", per_minute=30, burst=4)
+    assert [await made.status(RUNS) for _ in range(6)] == [200] * 4 + [429] * 2
+    await pass_time(3600)
+    assert [await made.status(RUNS) for _ in range(6)] == [200] * 4 + [429] * 2
+
+
+async def test_each_api_has_a_token_bucket_of_its_own(bench):
+    made = bench()
+    made.simulator.faults.put("throttle", per_minute=30, burst=1)
+    assert [await made.status(path) for path in (RUNS, PLAN_RUNS)] == [200, 429]
+    assert await made.status("/orchestration/workspaces") == 200
+
+
+async def test_a_token_bucket_is_full_again_when_another_is_put_in_force(bench):
+    made = bench()
+    made.simulator.faults.put("throttle", per_minute=1, burst=1)
+    assert [await made.status(RUNS) for _ in range(2)] == [200, 429]
+    made.simulator.faults.put("throttle", per_minute=1, burst=2)
+    assert [await made.status(RUNS) for _ in range(3)] == [200, 200, 429]
+
+
+@pytest.mark.parametrize(
+    ("style", "retry_after"),
+    [("none", None), ("seconds", "12"), ("date", "Fri, 20 Nov 2026 00:00:12 GMT"), ("html", None)],
+)
+async def test_a_token_bucket_asks_to_wait_for_its_next_token(bench, style, retry_after):
+    made = bench()
+    made.simulator.faults.put("throttle", style=style, per_minute=5, burst=1)
+    assert await made.status(RUNS) == 200
+    answer = await made.api.get(RUNS)
+    assert (answer.status_code, answer.headers.get("retry-after")) == (429, retry_after)
+    await pass_time(12)
+    assert await made.status(RUNS) == 200
+
+
+async def test_a_token_bucket_asks_for_no_shorter_wait_than_it_is_told(bench):
+    made = bench()
+    made.simulator.faults.put("throttle", style="seconds", per_minute=60, burst=1, retry_after=30)
+    assert await made.status(RUNS) == 200
+    assert (await made.api.get(RUNS)).headers["retry-after"] == "30"
+
+
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 @pytest.mark.parametrize("body", ["json", "html"])
 async def test_an_error_is_an_error_in_json_or_html(bench, status, body):

@@ -32,7 +32,7 @@ from tmcwatch.domain.budget import (
     wait,
     without_answer,
 )
-from tmcwatch.domain.turns import PRIORITIES, Turns, Waiting, after_trouble, next_turn, patience
+from tmcwatch.domain.turns import PRIORITIES, Turns, Waiting, by_urgency, next_turn, patience
 
 MOST_IN_FLIGHT = 8
 """No more than the connection pool has: httpx loses slots when requests wait for it."""
@@ -216,8 +216,6 @@ class Budget:
         lane = self._lanes[family]
         pace = self._pace(lane)
         lane.pace = answered(pace, pauses=pace.pauses if pauses is None else pauses)
-        if pace.is_troubled and not lane.pace.is_troubled:
-            lane.turns = after_trouble(lane.turns)
         self._remembering.note(family, lane.pace)
         _stir(lane)
 
@@ -306,7 +304,7 @@ class Budget:
     def _let_out(self, lane: _Lane) -> float:
         """Grant every turn that has come; answer with the seconds until the next one."""
         pace = self._pace(lane)
-        while (turn := _next(lane, pace.at)) is not None:
+        while (turn := _next(lane, pace)) is not None:
             if (seconds := wait(pace)) > 0:
                 return seconds
             waiting, lane.turns = turn
@@ -337,9 +335,12 @@ def _checked(share: float) -> float:
     return share
 
 
-def _next(lane: _Lane, at: float) -> tuple[Waiting, Turns] | None:
+def _next(lane: _Lane, pace: Pace) -> tuple[Waiting, Turns] | None:
+    at = pace.at
     line = (waiter.as_waiting(at) for waiter in lane.waiters.values() if waiter.room.free > 0)
-    return next_turn(line, lane.turns, at=at)
+    # In trouble only probes go: one that TMC serves should be what is most urgent.
+    turns = by_urgency(lane.turns) if pace.is_troubled else lane.turns
+    return next_turn(line, turns, at=at)
 
 
 async def _wait_for_turn(lane: _Lane, waiter: _Waiter, seconds: float) -> None:

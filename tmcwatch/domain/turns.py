@@ -49,7 +49,7 @@ class Turns:
     """
 
     count: int = 0
-    """Since the last trouble."""
+    """Since one had to go by urgency alone."""
     begun: Mapping[Purpose, float] = field(default_factory=dict)
     """Up to where each purpose is served."""
     had: Mapping[tuple[Purpose, Hashable], float] = field(default_factory=dict)
@@ -67,8 +67,8 @@ def next_turn(line: Iterable[Waiting], turns: Turns, *, at: float) -> tuple[Wait
     return None if chosen is None else (chosen, _after(turns, chosen, waiting))
 
 
-def after_trouble(turns: Turns) -> Turns:
-    """Answer with the turns once TMC serves again: what is most urgent resumes first."""
+def by_urgency(turns: Turns) -> Turns:
+    """Answer with the turns where the next goes to the most urgent, whatever is overdue."""
     return replace(turns, count=0)
 
 

@@ -5,12 +5,20 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from tmcwatch.simulator.bucket import TokenBucket, full_bucket
+
 Option = str | int | float | bool | None
 
 SCOPE: dict[str, Option] = {"on": "", "times": None, "share": 1.0}
 # The options of each fault and what they are when not given; their types are the types allowed.
 OPTIONS: dict[str, dict[str, Option]] = {
-    "throttle": {"style": "none", "retry_after": 1.0, "above": 0.0},
+    "throttle": {
+        "style": "none",
+        "retry_after": 1.0,
+        "above": 0.0,
+        "per_minute": 0.0,
+        "burst": 5.0,
+    },
     "error": {"status": 503.0, "body": "json"},
     "reset": {},
     "slow": {"seconds": 5.0},
@@ -74,6 +82,7 @@ class Faults:
         self._dice = random.Random(f"{seed}/faults")
         self._faults: dict[str, Fault] = {}
         self._recent: dict[str, deque[float]] = {}
+        self._buckets: dict[str, TokenBucket] = {}
 
     def put(self, name: str, **options: Option) -> Fault:
         """Put a fault in force, in place of one of the same name."""
@@ -92,6 +101,8 @@ class Faults:
             options=chosen,
         )
         self._faults[name] = fault
+        if name == "throttle":
+            self._buckets.clear()
         return fault
 
     def remove(self, name: str) -> bool:
@@ -117,7 +128,7 @@ class Faults:
             return None
         if fault.times is not None:
             self._use_up(fault, fault.times)
-        return fault
+        return self._with_wait(fault, path) if name == "throttle" else fault
 
     def shuffled(self, count: int) -> list[int]:
         """Return the numbers below `count` in an order that differs at each call."""
@@ -130,6 +141,8 @@ class Faults:
             del self._faults[fault.name]
 
     def _is_above(self, fault: Fault, path: str, clock: float) -> bool:
+        if fault.number("per_minute") > 0:
+            return not self._bucket(fault, path, clock).lets_pass(clock)
         recent = self._recent.setdefault(path if fault.number("above") else "", deque(maxlen=1000))
         while recent and recent[0] <= clock - ABOVE_WITHIN:
             recent.popleft()
@@ -137,6 +150,27 @@ class Faults:
         if not above:
             recent.append(clock)
         return above
+
+    def _bucket(self, fault: Fault, path: str, clock: float) -> TokenBucket:
+        """Answer with the bucket of the path's API, which is its first segment."""
+        family = _family(path)
+        if family not in self._buckets:
+            self._buckets[family] = full_bucket(
+                per_minute=fault.number("per_minute"), burst=fault.number("burst"), clock=clock
+            )
+        return self._buckets[family]
+
+    def _with_wait(self, fault: Fault, path: str) -> Fault:
+        """Ask to come back when the bucket has a token, and no sooner than the option says."""
+        bucket = self._buckets.get(_family(path))
+        if bucket is None:
+            return fault
+        after = max(fault.number("retry_after"), bucket.seconds_until_next())
+        return replace(fault, options={**fault.options, "retry_after": after})
+
+
+def _family(path: str) -> str:
+    return path.split("/")[1] if path.startswith("/") else path
 
 
 def _check(name: str, option: str, value: Option, known: Mapping[str, Option]) -> None:
