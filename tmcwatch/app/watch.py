@@ -14,6 +14,7 @@ from tmcwatch.alerting.deciding import CURSOR
 from tmcwatch.alerting.service import Alerter
 from tmcwatch.api.budget import Budget
 from tmcwatch.api.client import Client
+from tmcwatch.app.planning import warn
 from tmcwatch.app.promotions import Promotions
 from tmcwatch.app.remembering import memory_of
 from tmcwatch.app.wiring import (
@@ -112,6 +113,7 @@ class _Watch:
         )
 
     async def run(self, stop: anyio.Event) -> None:
+        warn(self._config)
         self._expect()
         send, receive = anyio.create_memory_object_stream[Observation](0)
         tracker = Tracker(

@@ -64,6 +64,12 @@ def check_files(config: Config) -> list[Problem]:
     return [Problem(file=str(file), key=key, text=text) for file, key, text in found if text]
 
 
+def located(path: Path, found: Found, *, environ: Mapping[str, str]) -> list[Problem]:
+    """Answer with problems at their place in a file that loads, but cannot work as it is."""
+    document = _document(path, environ)
+    return [document.problem(key, text) for key, text in found]
+
+
 def fingerprint(path: Path) -> str:
     """Answer with a text that changes when the file changes, or a file that it refers to.
 
