@@ -43,7 +43,7 @@ async def test_with_a_usual_share_the_beat_is_kept(stage):
     assert "beat_stretched" not in {line["event"] for line in logs}
 
 
-@pytest.mark.parametrize(("a_minute", "longest"), [(18, 25), (8, 50)])
+@pytest.mark.parametrize(("a_minute", "longest"), [(18, 40), (8, 75)])
 async def test_with_little_to_ask_with_the_beat_stretches_and_everything_is_seen(
     stage, a_minute, longest
 ):

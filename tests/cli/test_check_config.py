@@ -108,3 +108,17 @@ def test_live_says_which_call_is_refused_and_what_that_costs(call, config):
     cost = "runs of plans are not watched"
     assert result.stderr == f"account prod: {url}: {refusal}: {cost}\n"
     assert "sees 0 task runs, 7 tasks, 1 plans, 0 environments, 0 workspaces" in result.stdout
+
+
+def test_a_beat_that_the_share_cannot_pay_is_told_with_its_place(call, config):
+    path = config(
+        ("token: a-token", "token: a-token, api_share: 0.001"),
+        ("http:", "watch:\n  beat: 10s\nhttp:"),
+    )
+    result = call("check-config", "--config", path)
+    assert result.exit_code == 2
+    assert result.stderr == (
+        f"{path}:8: watch.beat: reading the lists of prod alone takes 12.0 requests a minute, and "
+        "api_share grants 1.8; allowed: 67s or more, or accounts[].api_share of 0.01 or more, or "
+        "fewer accounts or lists on one budget\n"
+    )

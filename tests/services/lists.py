@@ -182,7 +182,7 @@ class Watching:
                 bounds=Bounds(floor=SETTLE, ceiling=CEILING),
                 history=self.history,
             ),
-            affords=lambda: self.refreshes,
+            affords=lambda wanted: min(wanted, self.refreshes),
             rereads=Rereads(
                 reread=lambda doubt: self.rereads.append(doubt.value),
                 bisected=lambda: self.rereads.append("bisected"),

@@ -169,7 +169,7 @@ async def test_a_look_that_takes_too_long_leaves_the_rest_for_the_next_head(watc
 
 async def test_where_little_may_be_asked_half_of_it_is_for_bad_ends_in_turn(watching):
     watch = watching(by_trigger=True, refreshes=2)
-    await follow_many(watch)
+    await follow_many(watch, apart=110)
     statuses = []
     for _ in range(2 * len(watch.tmc.bad_statuses)):
         await watch.look(after=30)

@@ -16,14 +16,15 @@ from tmcwatch.api.budget import Budget
 from tmcwatch.api.client import Client
 from tmcwatch.app.beats import Beats
 from tmcwatch.app.budgets import BudgetKeeping, open_budgets, write_last_changes
+from tmcwatch.app.planning import warn
 from tmcwatch.app.promotions import Promotions
+from tmcwatch.app.refreshes import Refreshes
 from tmcwatch.app.remembering import memory_of
 from tmcwatch.app.wiring import (
     client_of,
     kinds_of,
     lists_of,
     look_settings,
-    refreshes_of,
     rereads_of,
     rules_of,
     scope_of,
@@ -111,6 +112,7 @@ class _Watch:
         )
 
     async def run(self, stop: anyio.Event) -> None:
+        warn(self._config)
         self._expect()
         self._keepings = await open_budgets(
             self._config.accounts,
@@ -186,14 +188,15 @@ class _Watch:
         self, stack: AsyncExitStack, send: MemoryObjectSendStream[Observation]
     ) -> Iterable[tuple[str, Service]]:
         """Give the services of every account: a look at each list, its history, and the names."""
+        beat, metrics = self._config.watch.beat, self._parts.metrics
+        refreshes = {name: Refreshes(budget, beat) for name, budget in self._parts.budgets.items()}
         for account in self._config.accounts:
             budget = self._parts.budgets[account.budget_name]
-            beat, metrics = self._config.watch.beat, self._parts.metrics
             client = client_of(account, budget, metrics, self._world, beat=beat)
             stack.push_async_callback(client.aclose)
             yield f"names of {account.name}", self._names(account, client, send)
             for one in lists_of(self._config, client):
-                looker = self._looker(account, one, budget, send)
+                looker = self._looker(account, one, refreshes[account.budget_name], send)
                 name = f"{one.kind.value}s of {account.name}"
                 began = partial(self._parts.beats.began, looker.account, one.kind, beat)
                 yield name, partial(keep_beat, looker.look, beat, observe=began)
@@ -235,7 +238,7 @@ class _Watch:
         self,
         account: Account,
         one: List,
-        budget: Budget,
+        refreshes: Refreshes,
         send: MemoryObjectSendStream[Observation],
     ) -> Looker:
         name = AccountName(account.name)
@@ -251,7 +254,7 @@ class _Watch:
             ),
             settings=look_settings(self._config),
             rereads=rereads_of(name, one.kind, self._parts.metrics),
-            affords=partial(refreshes_of, self._config, account, budget),
+            affords=partial(refreshes.of, name, one.kind),
             now=self._world.now,
             send=send.send,
         )

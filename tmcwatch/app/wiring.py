@@ -21,7 +21,6 @@ from tmcwatch.api.token import Token, TokenFile, TokenText
 from tmcwatch.app.world import World
 from tmcwatch.config import Account, Config, routing_tree
 from tmcwatch.delivering import OnUncertain, Target
-from tmcwatch.domain.budget import Family
 from tmcwatch.domain.episode import Ownership
 from tmcwatch.domain.execution import AccountName, Kind
 from tmcwatch.domain.link import DEFAULT
@@ -37,9 +36,6 @@ from tmcwatch.telemetry.metrics import Metrics
 from tmcwatch.tracking.watchfulness import Watchfulness
 
 log = structlog.get_logger()
-
-REFRESH_SHARE = 0.7
-"""How much of what the budget affords during a beat open executions may take."""
 
 
 def kinds_of(config: Config) -> tuple[Kind, ...]:
@@ -227,16 +223,6 @@ def look_settings(config: Config) -> LookSettings:
         history=config.watch.history,
         beat=config.watch.beat,
     )
-
-
-def refreshes_of(config: Config, account: Account, budget: Budget) -> int:
-    """Answer with how many requests a look may spend on open executions, as things are now.
-
-    It is a part of what the budget affords within a beat, shared by all lists that draw on it.
-    """
-    sharing = sum(1 for one in config.accounts if one.budget_name == account.budget_name)
-    afforded = budget.affords(Family.PROCESSING, config.watch.beat)
-    return max(int(afforded * REFRESH_SHARE / (sharing * len(kinds_of(config)))), 1)
 
 
 def watchfulness_of(config: Config, world: World) -> Watchfulness:

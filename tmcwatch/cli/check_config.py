@@ -10,11 +10,12 @@ import anyio
 import click
 
 from tmcwatch.app import real_world
+from tmcwatch.app.planning import impossible
 from tmcwatch.cli.configured import checked
 from tmcwatch.cli.ending import Failed, found_wrong, unreachable, wrong_usage
 from tmcwatch.cli.live import Seen, ask_all
 from tmcwatch.cli.options import config_option, example, json_option, print_json
-from tmcwatch.config import Config, ConfigError
+from tmcwatch.config import Config, ConfigError, located
 from tmcwatch.config.model import ChildRoute
 from tmcwatch.telemetry.logs import configure
 
@@ -32,7 +33,7 @@ from tmcwatch.telemetry.logs import configure
 def command(*, path: Path, live: bool, as_json: bool) -> None:
     """Check a configuration: everything that is wrong with it, each with file, line and key."""
     try:
-        config = checked(path)
+        config = _possible(path)
     except ConfigError as error:
         problems = [str(problem) for problem in error.problems]
         if as_json:
@@ -52,6 +53,15 @@ def command(*, path: Path, live: bool, as_json: bool) -> None:
             click.echo(one.line())
     if failure is not None:
         raise failure
+
+
+def _possible(path: Path) -> Config:
+    """Load a file that TMC's limits allow to work; raises ConfigError with all that is wrong."""
+    config = checked(path)
+    problems = located(path, impossible(config), environ=os.environ)
+    if problems:
+        raise ConfigError(problems)
+    return config
 
 
 def _ask(config: Config) -> list[Seen]:

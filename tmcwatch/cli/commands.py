@@ -15,6 +15,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("tmcwatch.cli.run", "Watch, until told to stop."),
     "demo": ("tmcwatch.cli.demo", "Watch a simulated TMC live in the terminal."),
     "check-config": ("tmcwatch.cli.check_config", "Check a configuration, and what TMC allows."),
+    "budget": ("tmcwatch.cli.budget", "Tell what a watch will ask of TMC, and whether it may."),
     "status": ("tmcwatch.cli.status", "Show what a running daemon watches, and how far."),
     "notify": ("tmcwatch.cli.notify", "Try whether a receiver is told."),
     "promotion": ("tmcwatch.cli.promotion", "Follow a promotion, and wait for its end."),

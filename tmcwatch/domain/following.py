@@ -24,6 +24,20 @@ class Cover:
     windows: tuple[Window, ...]
     ids: tuple[ExecutionId, ...]
 
+    @property
+    def requests(self) -> int:
+        return len(self.windows) + len(self.ids)
+
+
+def part_of(wanted: int, *, by_all: int, afforded: float) -> int:
+    """Answer with how many of the requests that one list wants it may make, at least one.
+
+    What is afforded is dealt out by need among all that draw on it.
+    """
+    if by_all <= afforded:
+        return wanted
+    return max(int(afforded * wanted / by_all), 1)
+
 
 def cheapest_cover(runs: Iterable[OpenRun], triggers: Sequence[datetime]) -> Cover:
     """Answer with list pages over where many runs began, and ids for the rest.

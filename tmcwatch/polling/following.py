@@ -10,7 +10,7 @@ import anyio
 from tmcwatch.api.errors import NotFound
 from tmcwatch.domain.budget import Purpose
 from tmcwatch.domain.execution import BAD_ENDS, ENDS, OPEN, ExecutionId, Row
-from tmcwatch.domain.following import OpenRun, cheapest_cover, in_turn
+from tmcwatch.domain.following import Cover, OpenRun, cheapest_cover, in_turn
 from tmcwatch.domain.observation import Followed, Position
 from tmcwatch.domain.window import Window
 from tmcwatch.polling.asking import List, Memory
@@ -22,6 +22,8 @@ MISSING_AGAIN_AFTER = (5.0, 3600.0)
 
 BAD_ENDS_WITHIN = timedelta(days=1)
 """How long ago a run may have been triggered whose bad end is looked for by its status."""
+
+NOTHING = Cover(windows=(), ids=())
 
 TELLING = timedelta(days=1)
 """A run older than this that a list does not show tells nothing of how TMC reads a window:
@@ -35,8 +37,8 @@ class Follower:
     list: List
     memory: Memory
     teller: Teller
-    most: Callable[[], int]
-    """How many requests a look may spend on them, as things are now."""
+    most: Callable[[int], int]
+    """How many of so many requests a look may spend on them, as things are now."""
     _statuses: deque[str] = field(init=False)
     """Of bad ends, in the order in which they are asked for next."""
     _read_at: dict[ExecutionId, float] = field(default_factory=dict)
@@ -59,11 +61,7 @@ class Follower:
         self._forget_ended(followed)
         shown = {row.id for row in head.rows}
         due = [run for run in followed if run.id not in shown and self._is_due(run)]
-        most = self.most()
-        # Where little may be asked, part of it shows more in a list of bad ends.
-        kept = min(len(self._statuses), most // 2) if len(due) > most else 0
-        allowed = _Allowed(most=most - kept, until=until)
-        seen, left = await self._read(position, due, allowed) if due else ((), 0)
+        seen, left, kept = await self._read(position, due, until)
         if left or head.doubt is not None:
             await self._find_bad_ends(position, kept or len(self._statuses), until=until)
         settled = head.window.end - settle
@@ -72,15 +70,19 @@ class Follower:
         )
 
     async def _read(
-        self, position: Position, due: Sequence[Followed], allowed: "_Allowed"
-    ) -> tuple[Sequence[Row], int]:
-        """Read what is due; answer with it, and with how many were left for later.
+        self, position: Position, due: Sequence[Followed], until: float
+    ) -> tuple[Sequence[Row], int, int]:
+        """Read what is due; answer with it, with how many were left, and what is kept for them.
 
         What has ended is told at once. The rest has mostly nothing new to tell, and is told
         together in the end, as each telling is a transaction.
         """
         runs = {run.id: OpenRun(id=run.id, triggered_at=run.triggered_at) for run in due}
-        cover = cheapest_cover(runs.values(), await self.memory.triggers())
+        cover = cheapest_cover(runs.values(), await self.memory.triggers()) if due else NOTHING
+        most = self.most(cover.requests)
+        # Where little may be asked, part of it shows more in a list of bad ends.
+        kept = min(len(self._statuses), most // 2) if cover.requests > most else 0
+        allowed = _Allowed(most=most - kept, until=until)
         seen: dict[ExecutionId, Row] = {}
         for window in cover.windows:
             if not allowed.one():
@@ -102,7 +104,7 @@ class Follower:
                 await self._tell(position, [one] if one.phase in ENDS else [], allowed.until)
         still_open = [row for row in seen.values() if row.phase not in ENDS]
         await self._tell(position, still_open, allowed.until)
-        return tuple(seen.values()), len(ids) - asked
+        return tuple(seen.values()), len(ids) - asked, kept
 
     async def _find_bad_ends(self, position: Position, most: int, *, until: float) -> None:
         """Ask by status for what ended badly: believed for what it shows, never for the rest."""

@@ -90,8 +90,8 @@ class Looker:
     memory: Memory
     settings: LookSettings
     rereads: Rereads
-    affords: Callable[[], int]
-    """How many requests a look may spend on open executions, as things are now."""
+    affords: Callable[[int], int]
+    """How many of so many requests a look may spend on open executions, as things are now."""
     now: Callable[[], datetime]
     send: Callable[[Observation], Awaitable[None]]
     outage: anyio.Event = field(default_factory=anyio.Event)
