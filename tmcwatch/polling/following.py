@@ -66,7 +66,8 @@ class Follower:
         together in the end, as each telling is a transaction.
         """
         runs = {run.id: OpenRun(id=run.id, triggered_at=run.triggered_at) for run in due}
-        cover = cheapest_cover(runs.values(), await self.memory.triggers())
+        oldest = min(run.triggered_at for run in due)
+        cover = cheapest_cover(runs.values(), await self.memory.triggers(oldest))
         seen: dict[ExecutionId, Row] = {}
         left = self.most
         for window in cover.windows[:left]:
