@@ -1,6 +1,7 @@
 """What every test shares: virtual time on Trio, and wall time that moves with it."""
 
 import os
+import sys
 from datetime import UTC, datetime, timedelta
 
 import anyio
@@ -8,6 +9,10 @@ import pytest
 from hypothesis import settings
 from trio.testing import MockClock
 from xdist.scheduler import LoadScopeScheduling
+
+# Workers and daemons are started by the dozen: compiled once, not by each of them.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 if "CI" not in os.environ:  # where hypothesis loads a profile of its own
     # How long an example takes says how busy the machine is.
