@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import anyio
 import pytest
+from coverage import Coverage
 from hypothesis import settings
 from trio.testing import MockClock
 from xdist.scheduler import LoadScopeScheduling
@@ -32,6 +33,20 @@ def anyio_backend():
 def now():
     """Wall time that moves with anyio's clock, so the two jump together."""
     return lambda: EPOCH + timedelta(seconds=anyio.current_time())
+
+
+@pytest.fixture
+def uncounted():
+    """Do not count lines: where the same ones run all day, counting takes a third of the time."""
+    counting = Coverage.current()
+    if counting is None:
+        yield
+        return
+    counting.stop()
+    try:
+        yield
+    finally:
+        counting.start()
 
 
 class OneStageForProcesses(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
