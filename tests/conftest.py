@@ -52,8 +52,9 @@ def uncounted():
 class OneStageForProcesses(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
     """Deals out single tests, and all tests of real processes together.
 
-    They are the longest, and wait for a real clock: two at once would wait for each other. What
-    is dealt out together is dealt out first. (A group of xdist's own would say so in fewer words,
+    They are the longest, and wait for a real clock: two at once would wait for each other. While
+    they wait, two more tests compute: so three are run at once on two cores. What is dealt out
+    together is dealt out first. (A group of xdist's own would say so in fewer words,
     but 3.8 writes it where pytest 9 no longer looks.)
     """
 
