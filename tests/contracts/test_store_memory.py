@@ -160,7 +160,12 @@ def test_open_executions_are_followed_oldest_first(connection):
 
 def test_the_newest_triggers_come_oldest_first(connection):
     save(connection, *(run(f"r{n}", Phase.FAILED, n) for n in range(5)))
-    assert executions.newest_triggers(connection, PROD, TASK, 3) == (at(2), at(3), at(4))
+    assert executions.newest_triggers(connection, PROD, TASK, at(0), most=3) == (
+        at(2),
+        at(3),
+        at(4),
+    )
+    assert executions.newest_triggers(connection, PROD, TASK, at(3), most=3) == (at(3), at(4))
 
 
 def test_only_bad_ends_with_their_details_are_complete(connection):

@@ -1,29 +1,67 @@
-"""A process that has loaded the daemon, and forks: each child is a life of it that is short.
+"""A process that has loaded the daemon, and forks: most of a start is loading.
 
-Called as `python -m tests.process.forking`. A line of JSON says where a life logs to and with
-which words it begins; the answers are its process id and, once it is over, its exit code.
+Called as `python -m tests.process.forking` with a socket as its standard input. A message there
+says with which words a life begins, and comes with three files: those that it writes to, and one
+that is told its process id and, once it is over, its exit code.
 """
 
 import json
 import os
+import signal
+import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
 
 # Loading all that a life needs takes longer than the life.
 import uvicorn.lifespan.off
 import uvicorn.protocols.http.auto  # noqa: F401
 
 import tmcwatch.cli.run
+import tmcwatch.cli.simulate
 import tmcwatch.notifiers.webhook  # noqa: F401
 from tests.process import crashing
 from tmcwatch.cli.commands import tmcwatch as command
 
+LONGEST = 65_536
+"""Bytes of a message."""
 
-def live(log: str, program: str, words: Sequence[str]) -> None:
+
+def serve(wishes: socket.socket) -> None:
+    """Fork until nobody wishes for more."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that wait for a life
+    while True:
+        wish, files, *_ = socket.recv_fds(wishes, LONGEST, 3)
+        if not wish:
+            return
+        if os.fork() == 0:
+            wishes.close()
+            watch_over(json.loads(wish), *files)
+        for file in files:
+            os.close(file)
+
+
+def watch_over(life: dict[str, object], out: int, err: int, told: int) -> NoReturn:
+    """Begin a life, and tell of it."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    process = os.fork()
+    if process == 0:
+        os.close(told)
+        for stream, file in ((1, out), (2, err)):
+            os.dup2(file, stream)
+            os.close(file)
+        live(**life)  # type: ignore[arg-type]  # as it was sent
+        sys.exit()
+    os.close(out)
+    os.close(err)
+    os.write(told, b"%d\n" % process)
+    os.write(told, b"%d\n" % os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
+    os._exit(0)
+
+
+def live(program: str, words: Sequence[str], env: Mapping[str, str]) -> None:
     """Be the daemon, or the one that kills itself, as if started by itself."""
-    with open(log, "ab") as file:  # noqa: PTH123 - the files of a process are these
-        for stream in (sys.stdout, sys.stderr):
-            os.dup2(file.fileno(), stream.fileno())
+    os.environ.update(env)
     if program == "crashing":
         crashing.main(*words)
     else:
@@ -31,10 +69,6 @@ def live(log: str, program: str, words: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    for line in sys.stdin:
-        process = os.fork()
-        if process == 0:
-            live(**json.loads(line))
-            sys.exit()
-        print(process, flush=True)
-        print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), flush=True)
+    with socket.socket(fileno=os.dup(0)) as wishes:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        serve(wishes)

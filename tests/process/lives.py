@@ -1,50 +1,100 @@
-"""Lives of the daemon: one after the other, each a process of its own that can be killed."""
+"""Lives of the daemon, each a process of its own that can be killed, but loaded only once."""
 
+import atexit
 import json
 import os
+import select
 import signal
+import socket
+import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
+from typing import IO
 
 import anyio
-from anyio.abc import ByteSendStream
-from anyio.streams.buffered import BufferedByteReceiveStream
+
+
+class Life:
+    """A process forked from one that has loaded everything; it is asked like one of Popen's."""
+
+    def __init__(
+        self, program: str, words: Sequence[str], env: Mapping[str, str], *files: IO[bytes]
+    ) -> None:
+        told, its_end = os.pipe()
+        self.told = os.fdopen(told)
+        wish = {"program": program, "words": words, "env": dict(env)}
+        try:
+            ends = [*(file.fileno() for file in files), its_end]
+            socket.send_fds(_loaded(), [json.dumps(wish).encode()], ends)
+        finally:
+            os.close(its_end)
+        self.pid = int(self.told.readline())
+        self._code: int | None = None
+
+    def poll(self) -> int | None:
+        """Answer with the exit code, None while it lives."""
+        return self._code if self._code is not None or not self._is_over(0) else self.wait()
+
+    def wait(self, within: float | None = None) -> int:
+        """Wait until it is over; answers with the exit code."""
+        if self._code is None:
+            if not self._is_over(within):
+                raise TimeoutError
+            with self.told:
+                self._code = int(self.told.readline())
+        return self._code
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def _is_over(self, within: float | None) -> bool:
+        return bool(select.select([self.told], [], [], within)[0])
+
+
+@cache
+def _loaded() -> socket.socket:
+    """Begin the process that lives are forked from; it ends with the tests."""
+    ours, its_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with its_end:
+        words = [sys.executable, "-m", "tests.process.forking"]
+        process = subprocess.Popen(words, stdin=its_end.fileno())
+
+    @atexit.register
+    def end() -> None:
+        ours.close()
+        process.wait()
+
+    return ours
 
 
 @dataclass
 class Lives:
-    """Forked from one process that has loaded everything: most of a start is loading."""
+    """One life after the other, which all write to one log."""
 
     log: Path
-    words: ByteSendStream
-    answers: BufferedByteReceiveStream
-    process: int = 0
-    """The life that was begun last."""
+    last: Life | None = None
 
     async def begin(self, program: str, *words: str) -> None:
-        life = {"log": str(self.log), "program": program, "words": words}
-        await self.words.send(json.dumps(life).encode() + b"\n")
-        self.process = await self._answer()
+        with self.log.open("ab") as log:
+            begin = partial(Life, program, words, {}, log, log)
+            self.last = await anyio.to_thread.run_sync(begin)
 
     def kill(self) -> None:
-        os.kill(self.process, signal.SIGKILL)
+        if self.last:
+            self.last.kill()
 
     async def end(self) -> int:
         """Wait until the life is over; answers with its exit code."""
-        return await self._answer()
-
-    async def _answer(self) -> int:
-        return int(await self.answers.receive_until(b"\n", 100))
-
-
-@asynccontextmanager
-async def lives(log: Path) -> AsyncIterator[Lives]:
-    """Begin and end the process that they are forked from."""
-    words = [sys.executable, "-m", "tests.process.forking"]
-    async with await anyio.open_process(words, stderr=None) as process:
-        assert process.stdin
-        assert process.stdout
-        yield Lives(log, process.stdin, BufferedByteReceiveStream(process.stdout))
+        assert self.last
+        await anyio.wait_readable(self.last.told)
+        return self.last.wait()

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.process.lives import Life
+
 WITHIN = 60.0
 """Seconds for what usually takes two: the machine may be busy with other tests."""
 
@@ -38,10 +40,15 @@ def eventually(look, *, within=WITHIN):
 class Command:
     """One `tmcwatch` process; what it writes goes to files."""
 
-    def __init__(self, folder: Path, *words: str, **env: str) -> None:
+    process: subprocess.Popen[bytes] | Life
+
+    def __init__(self, folder: Path, *words: str, is_forked: bool = False, **env: str) -> None:
         self._out, self._err = folder / f"{words[0]}.out", folder / f"{words[0]}.err"
         self.began = time.monotonic()
         with self._out.open("wb") as out, self._err.open("wb") as err:
+            if is_forked:
+                self.process = Life("tmcwatch", words, env, out, err)
+                return
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tmcwatch", *words],
                 stdout=out,
@@ -99,8 +106,9 @@ class Daemon(Command):
 
 
 @contextmanager
-def started(kind: type[Command], folder: Path, *words: str, **env: str):
-    command = kind(folder, *words, **env)
+def started(kind: type[Command], folder: Path, *words: str, is_forked: bool = False, **env: str):
+    """Start a command by itself, or `is_forked` where the start is not what is tested."""
+    command = kind(folder, *words, is_forked=is_forked, **env)
     try:
         yield command
     finally:
@@ -112,7 +120,7 @@ def watching(folder: Path, api: str, *, token="token: demo"):
     """Run the daemon against a TMC."""
     path = folder / "tmcwatch.yaml"
     path.write_text(CONFIG % {"api": api, "token": token})
-    with started(Daemon, folder, "run", "--config", str(path)) as daemon:
+    with started(Daemon, folder, "run", "--config", str(path), is_forked=True) as daemon:
         yield daemon
 
 
@@ -120,9 +128,12 @@ def watching(folder: Path, api: str, *, token="token: demo"):
 def simulated(folder: Path, *words: str, port: int = 0):
     """Serve a simulated TMC; gives the addresses of its API and of its control port."""
     ports = ("--port", str(port), "--control-port", "0")
-    with started(Command, folder, "simulate", *ports, *words) as command:
-        lines = eventually(lambda: command.output.endswith("\n") and command.output.splitlines())
-        yield (
-            lines[0].split()[1],
-            eventually(lambda: command.output.splitlines()[1:])[0].split()[1],
-        )
+    with started(Command, folder, "simulate", *ports, *words, is_forked=True) as command:
+        lines = eventually(lambda: "control" in command.output and whole(command.output))
+        address = {line.split()[0]: line.split()[1] for line in lines}
+        yield address["TMC"], address["control"]
+
+
+def whole(text: str) -> list[str] | None:
+    """Answer with the lines of a text that ends with one."""
+    return text.splitlines() if text.endswith("\n") else None

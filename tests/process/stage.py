@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tests.oracle import Told, episodes, runs_inside_plans, told
-from tests.process.lives import Lives, lives
+from tests.process.lives import Lives
 from tmcwatch.serving.server import address_of, bind, serve
 from tmcwatch.simulator import Endings, Simulator, busy, served
 from tmcwatch.store.engine import Store, StoreError
@@ -119,7 +119,6 @@ async def staged(folder: Path, text: str, *, slow: float, executions_per_second:
     ]
     app = Starlette(routes=routes)
     async with (
-        lives(folder / "log") as begun,
         served(simulator) as addresses,
         anyio.create_task_group() as group,
     ):
@@ -127,7 +126,7 @@ async def staged(folder: Path, text: str, *, slow: float, executions_per_second:
             group.start_soon(partial(serve, app, sock=sock))
             config = folder / "tmcwatch.yaml"
             config.write_text(text % {"api": addresses.api, "inbox": address_of(sock)})
-            yield Stage(simulator, inbox, config, begun)
+            yield Stage(simulator, inbox, config, Lives(folder / "log"))
             group.cancel_scope.cancel()
 
 

@@ -56,8 +56,9 @@ def test_a_daemon_killed_in_a_pause_starts_again_in_it_and_asks_only_after_it(tm
     with simulated(tmp_path) as (api, control):
         refused = killed_in_a_pause(tmp_path, api, control)
         killed = moment(control)
-        environment = {"TMCWATCH_CONFIG": f"{tmp_path}/tmcwatch.yaml"}
-        with started(Daemon, tmp_path, "run", **environment) as again:
+        with started(
+            Daemon, tmp_path, "run", TMCWATCH_CONFIG=f"{tmp_path}/tmcwatch.yaml"
+        ) as again:
             again.until_ready()
             assert rate(again) < 6
             assert moment(control) < refused + PAUSE - timedelta(seconds=5), "started too late"

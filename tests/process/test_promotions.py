@@ -16,7 +16,7 @@ def watching(folder, api):
     assert listen in CONFIG
     path.write_text(CONFIG.replace(listen, TOKENS) % {"api": api, "token": "token: demo"})
     token.write_text("ci-secret")
-    with started(Daemon, folder, "run", "--config", str(path)) as daemon:
+    with started(Daemon, folder, "run", "--config", str(path), is_forked=True) as daemon:
         daemon.until_fresh()
         yield daemon, token
 

@@ -35,8 +35,14 @@ def memory_of(
     return Memory(
         position=lambda: read(partial(capture.position, account=account, kind=kind)),
         followed=lambda: read(partial(executions.followed_executions, account=account, kind=kind)),
-        triggers=lambda: read(
-            partial(executions.newest_triggers, account=account, kind=kind, most=TRIGGERS_KNOWN)
+        triggers=lambda since: read(
+            partial(
+                executions.newest_triggers,
+                account=account,
+                kind=kind,
+                since=since,
+                most=TRIGGERS_KNOWN,
+            )
         ),
         completed=lambda ids: read(
             partial(executions.completed_ids, account=account, kind=kind, ids=ids)

@@ -165,8 +165,8 @@ class Memory:
 
     position: Callable[[], Awaitable[Position | None]]
     followed: Callable[[], Awaitable[tuple[Followed, ...]]]
-    triggers: Callable[[], Awaitable[tuple[datetime, ...]]]
-    """The newest trigger times known, oldest first."""
+    triggers: Callable[[datetime], Awaitable[tuple[datetime, ...]]]
+    """The newest trigger times known from a moment on, oldest first."""
     completed: Callable[[Collection[ExecutionId]], Awaitable[frozenset[ExecutionId]]]
     """Which of these ended badly and are complete."""
     unnamed: Callable[[Collection[SubjectId]], Awaitable[frozenset[SubjectId]]]

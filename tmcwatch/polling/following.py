@@ -78,7 +78,7 @@ class Follower:
         together in the end, as each telling is a transaction.
         """
         runs = {run.id: OpenRun(id=run.id, triggered_at=run.triggered_at) for run in due}
-        cover = cheapest_cover(runs.values(), await self.memory.triggers()) if due else NOTHING
+        cover = await self._cover(runs.values())
         most = self.most(cover.requests)
         # Where little may be asked, part of it shows more in a list of bad ends.
         kept = min(len(self._statuses), most // 2) if cover.requests > most else 0
@@ -105,6 +105,12 @@ class Follower:
         still_open = [row for row in seen.values() if row.phase not in ENDS]
         await self._tell(position, still_open, allowed.until)
         return tuple(seen.values()), len(ids) - asked, kept
+
+    async def _cover(self, runs: Collection[OpenRun]) -> Cover:
+        if not runs:
+            return NOTHING
+        oldest = min(run.triggered_at for run in runs)
+        return cheapest_cover(runs, await self.memory.triggers(oldest))
 
     async def _find_bad_ends(self, position: Position, most: int, *, until: float) -> None:
         """Ask by status for what ended badly: believed for what it shows, never for the rest."""

@@ -53,6 +53,29 @@ _DUE = (
     .limit(bindparam("most"))
 )
 _NEXT_FLUSH = select(func.min(groups.c.flush_at))
+_HOLD = update(alerts).where(alerts.c.id == bindparam("asked_id")).values(held=True)
+_GROUP = select(groups).where(groups.c.key == bindparam("asked_key"))
+_NEW_GROUP = insert(groups)
+_SAVED_GROUP = _NEW_GROUP.on_conflict_do_update(
+    index_elements=["key"],
+    set_={
+        column.name: _NEW_GROUP.excluded[column.name]
+        for column in groups.c
+        if column.name != "key"
+    },
+)
+_IN_GROUP = members.c.group_key == bindparam("asked_key")
+_MEMBERS = (
+    select(alerts, members.c.told)
+    .join(members, members.c.alert == alerts.c.id)
+    .where(_IN_GROUP)
+    .order_by(alerts.c.starts_at, alerts.c.id)
+)
+_ANY_MEMBER = select(members.c.alert).where(_IN_GROUP).limit(1)
+_NEW_MEMBER = insert(members)
+_ONCE = _NEW_MEMBER.on_conflict_do_nothing()
+_NO_MEMBERS = delete(members).where(_IN_GROUP)
+_GROUPS_OF = select(members.c.group_key).where(members.c.alert == bindparam("asked_id"))
 
 
 def ongoing_alerts(
@@ -101,7 +124,7 @@ def held_alerts(connection: Connection) -> tuple[Alert, ...]:
 
 def hold(connection: Connection, id_: AlertId) -> None:
     """Hold an alert back from being told."""
-    connection.execute(update(alerts).where(alerts.c.id == id_).values(held=True))
+    connection.execute(_HOLD, {"asked_id": id_})
 
 
 def release(connection: Connection, ids: Iterable[AlertId]) -> None:
@@ -110,7 +133,7 @@ def release(connection: Connection, ids: Iterable[AlertId]) -> None:
 
 
 def load_group(connection: Connection, key: str) -> Group | None:
-    values = connection.execute(select(groups).where(groups.c.key == key)).one_or_none()
+    values = connection.execute(_GROUP, {"asked_key": key}).one_or_none()
     return None if values is None else _group(values)
 
 
@@ -126,55 +149,46 @@ def next_flush_at(connection: Connection) -> datetime | None:
 
 def save_group(connection: Connection, group: Group) -> None:
     values = {
+        "key": group.key,
         "receiver": group.receiver,
         "labels": json.dumps(dict(group.labels)),
         "number": group.number,
         "flush_at": stored(group.flush_at),
         "flushed_at": stored(group.flushed_at),
     }
-    statement = insert(groups).values(key=group.key, **values)
-    connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_=values))
+    connection.execute(_SAVED_GROUP, values)
 
 
 def load_members(connection: Connection, group: str) -> tuple[Member, ...]:
     """Answer with the members of a group, in the order they opened."""
-    query = (
-        select(alerts, members.c.told)
-        .join(members, members.c.alert == alerts.c.id)
-        .where(members.c.group_key == group)
-        .order_by(alerts.c.starts_at, alerts.c.id)
-    )
     return tuple(
         Member(alert=_alert(values), told=None if values.told is None else Status(values.told))
-        for values in connection.execute(query)
+        for values in connection.execute(_MEMBERS, {"asked_key": group})
     )
 
 
 def has_members(connection: Connection, group: str) -> bool:
-    query = select(members.c.alert).where(members.c.group_key == group).limit(1)
-    return connection.execute(query).first() is not None
+    return connection.execute(_ANY_MEMBER, {"asked_key": group}).first() is not None
 
 
 def add_member(connection: Connection, group: str, alert: AlertId) -> bool:
     """Put an alert into a group; answers whether it was not there."""
-    statement = insert(members).values(group_key=group, alert=alert)
-    return connection.execute(statement.on_conflict_do_nothing()).rowcount == 1
+    return connection.execute(_ONCE, {"group_key": group, "alert": alert}).rowcount == 1
 
 
 def groups_of(connection: Connection, alert: AlertId) -> frozenset[str]:
     """Answer with the keys of the groups that an alert is in."""
-    query = select(members.c.group_key).where(members.c.alert == alert)
-    return frozenset(key for (key,) in connection.execute(query))
+    return frozenset(key for (key,) in connection.execute(_GROUPS_OF, {"asked_id": alert}))
 
 
 def keep_members(
     connection: Connection, group: str, kept: Sequence[Member], now: datetime
 ) -> None:
     """Make `kept` the members of a group, as they were told."""
-    connection.execute(delete(members).where(members.c.group_key == group))
+    connection.execute(_NO_MEMBERS, {"asked_key": group})
     if kept:
         connection.execute(
-            members.insert(),
+            _NEW_MEMBER,
             [
                 {
                     "group_key": group,
@@ -189,7 +203,7 @@ def keep_members(
 
 def drop_group(connection: Connection, group: str) -> None:
     """Empty a group that the config no longer has; its number stays, so that ids never repeat."""
-    connection.execute(delete(members).where(members.c.group_key == group))
+    connection.execute(_NO_MEMBERS, {"asked_key": group})
     connection.execute(update(groups).where(groups.c.key == group).values(flush_at=None))
 
 

@@ -42,12 +42,18 @@ _FOLLOWED = (
 )
 _TRIGGERS_OF = (
     select(executions.c.triggered_at)
-    .where(_OF_LIST)
+    .where(_OF_LIST, executions.c.triggered_at >= bindparam("since"))
     .order_by(executions.c.triggered_at.desc())
     .limit(bindparam("most"))
 )
 _OF_IDS = select(executions).where(
     _OF_LIST, executions.c.id.in_(bindparam("asked_ids", expanding=True))
+)
+_COMPLETED = select(executions.c.id).where(
+    _OF_LIST,
+    executions.c.id.in_(bindparam("asked_ids", expanding=True)),
+    executions.c.phase.in_([phase.value for phase in BAD_ENDS]),
+    executions.c.detailed,
 )
 _NEW = insert(executions)
 _SAVED = _NEW.on_conflict_do_update(
@@ -96,11 +102,11 @@ def followed_executions(
 
 
 def newest_triggers(
-    connection: Connection, account: AccountName, kind: Kind, most: int
+    connection: Connection, account: AccountName, kind: Kind, since: datetime, *, most: int
 ) -> tuple[datetime, ...]:
-    """Answer with the newest trigger times known, at most `most`, oldest first."""
-    asked = {"asked_account": account, "asked_kind": kind.value, "most": most}
-    found = connection.execute(_TRIGGERS_OF, asked)
+    """Answer with the newest trigger times known from `since` on, at most `most`, oldest first."""
+    asked = {"asked_account": account, "asked_kind": kind.value, "since": stored(since)}
+    found = connection.execute(_TRIGGERS_OF, asked | {"most": most})
     return tuple(reversed([loaded(moment) for (moment,) in found]))
 
 
@@ -108,14 +114,9 @@ def completed_ids(
     connection: Connection, account: AccountName, kind: Kind, ids: Iterable[ExecutionId]
 ) -> frozenset[ExecutionId]:
     """Answer with which of `ids` ended badly as we know and need no further detail."""
-    query = select(executions.c.id).where(
-        executions.c.account == account,
-        executions.c.kind == kind.value,
-        executions.c.id.in_(list(ids)[:_IDS_AT_ONCE]),
-        executions.c.phase.in_([phase.value for phase in BAD_ENDS]),
-        executions.c.detailed,
-    )
-    return frozenset(ExecutionId(id_) for (id_,) in connection.execute(query))
+    asked = {"asked_account": account, "asked_kind": kind.value}
+    found = connection.execute(_COMPLETED, asked | {"asked_ids": list(ids)[:_IDS_AT_ONCE]})
+    return frozenset(ExecutionId(id_) for (id_,) in found)
 
 
 def first_success_after(

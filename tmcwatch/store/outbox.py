@@ -36,7 +36,7 @@ def owe(connection: Connection, delivery: Delivery) -> bool:
 
     If the group's latest message to the target was never tried, the two become one.
     """
-    if connection.scalar(select(literal(1)).where(deliveries.c.id == delivery.id)):
+    if connection.scalar(_IS_OWED, {"asked_id": delivery.id}):
         return False
     untried = _untried(connection, delivery)
     if untried is None:
@@ -76,17 +76,8 @@ def next_due_at(connection: Connection, target: str) -> datetime | None:
 
 
 def claim(connection: Connection, delivery: DeliveryId, now: datetime) -> Delivery:
-    row = connection.execute(
-        update(deliveries)
-        .where(deliveries.c.id == delivery, deliveries.c.state == State.PENDING.value)
-        .values(
-            state=State.SENDING.value,
-            attempts=deliveries.c.attempts + 1,
-            changed_at=stored(now),
-        )
-        .returning(deliveries)
-    ).one()
-    return _delivery(row)
+    asked = {"asked_id": delivery, "changed_at": stored(now)}
+    return _delivery(connection.execute(_CLAIM, asked).one())
 
 
 def delivered(connection: Connection, delivery: DeliveryId, receipt: str, now: datetime) -> None:
@@ -201,38 +192,53 @@ _NEXT = (
     .limit(1)
 )
 _NEXT_AT = select(func.min(deliveries.c.due_at)).where(_is_next())
+_IS_OWED = select(literal(1)).where(deliveries.c.id == bindparam("asked_id"))
+_LATEST = (
+    select(deliveries)
+    .where(
+        deliveries.c.group_key == bindparam("asked_group"),
+        deliveries.c.target == bindparam("asked_target"),
+    )
+    .order_by(deliveries.c.number.desc())
+    .limit(1)
+)
+_NEW = insert(deliveries)
+_CHANGE = update(deliveries).where(deliveries.c.id == bindparam("asked_id"))
+_CLAIM = (
+    _CHANGE.where(deliveries.c.state == State.PENDING.value)
+    .values(
+        state=State.SENDING.value,
+        attempts=deliveries.c.attempts + 1,
+        changed_at=bindparam("changed_at"),
+    )
+    .returning(deliveries)
+)
 
 
 def _add(connection: Connection, delivery: Delivery) -> None:
     message = delivery.message
     connection.execute(
-        insert(deliveries).values(
-            id=delivery.id,
-            receiver=message.receiver,
-            target=delivery.target,
-            group_key=message.group_key,
-            number=delivery.number,
-            state=delivery.state.value,
-            facts=facts_of(message),
-            attempts=delivery.attempts,
-            due_at=stored(delivery.due_at),
-            created_at=stored(message.created_at),
-            changed_at=stored(message.created_at),
-        )
+        _NEW,
+        {
+            "id": delivery.id,
+            "receiver": message.receiver,
+            "target": delivery.target,
+            "group_key": message.group_key,
+            "number": delivery.number,
+            "state": delivery.state.value,
+            "facts": facts_of(message),
+            "attempts": delivery.attempts,
+            "due_at": stored(delivery.due_at),
+            "created_at": stored(message.created_at),
+            "changed_at": stored(message.created_at),
+        },
     )
 
 
 def _untried(connection: Connection, delivery: Delivery) -> tuple[DeliveryId, Message] | None:
     """Answer with the group's latest message to the target, if no attempt was made to send it."""
-    latest = connection.execute(
-        select(deliveries)
-        .where(
-            deliveries.c.group_key == delivery.message.group_key,
-            deliveries.c.target == delivery.target,
-        )
-        .order_by(deliveries.c.number.desc())
-        .limit(1)
-    ).one_or_none()
+    asked = {"asked_group": delivery.message.group_key, "asked_target": delivery.target}
+    latest = connection.execute(_LATEST, asked).one_or_none()
     if latest is None or latest.state != State.PENDING.value or latest.attempts > 0:
         return None
     try:
@@ -242,11 +248,8 @@ def _untried(connection: Connection, delivery: Delivery) -> tuple[DeliveryId, Me
 
 
 def _change(connection: Connection, delivery: DeliveryId, now: datetime, **values: object) -> None:
-    connection.execute(
-        update(deliveries)
-        .where(deliveries.c.id == delivery)
-        .values(changed_at=stored(now), **values)
-    )
+    asked = {"asked_id": delivery, "changed_at": stored(now)}
+    connection.execute(_CHANGE, asked | values)
 
 
 def _delivery(row: Row[Any]) -> Delivery:

@@ -1,13 +1,13 @@
 """Tasks and plans in the store: their names, their last runs and their counters."""
 
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, false, func, select, true, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects.sqlite import Insert, insert
 
 from tmcwatch.domain.execution import UNKNOWN, AccountName, Kind, Phase, Subject, SubjectId
 from tmcwatch.domain.standing import Standing
@@ -17,7 +17,7 @@ from tmcwatch.store.schema import subjects
 _IDS_AT_ONCE = 500  # databases bound the parameters of one statement
 _NAMES_AT_ONCE = 1_000
 
-# Built once: it is asked for every look, and for ends one by one.
+# Built once: they are asked for every look, and for ends one by one.
 _OF_IDS = select(
     subjects.c.id,
     subjects.c.name,
@@ -38,6 +38,20 @@ _OF_IDS = select(
     subjects.c.kind == bindparam("asked_kind"),
     subjects.c.id.in_(bindparam("asked_ids", expanding=True)),
 )
+_NEW = insert(subjects)
+
+
+def _saved(names: Iterable[str]) -> Insert:
+    return _NEW.on_conflict_do_update(
+        index_elements=["account", "kind", "id"],
+        set_={name: _NEW.excluded[name] for name in names},
+    )
+
+
+_NAMED = _saved(
+    ("name", "workspace_id", "workspace", "environment_id", "environment", "listed", "outside")
+)
+_STANDING = _saved(field.name for field in fields(Standing))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,17 +92,11 @@ def save_names(
     if complete:
         gone = update(subjects).where(subjects.c.account == account)
         connection.execute(gone.values(listed=False))
-    statement = insert(subjects)
-    columns = ("name", "workspace_id", "workspace", "environment_id", "environment")
-    replaced = {name: statement.excluded[name] for name in (*columns, "listed", "outside")}
-    upsert = statement.on_conflict_do_update(
-        index_elements=["account", "kind", "id"], set_=replaced
-    )
     # In portions: the parameters of tens of thousands of rows take tens of megabytes.
     rest = iter(named)
     while portion := tuple(islice(rest, _NAMES_AT_ONCE)):
         rows = [_names(account, one) | {"outside": one in outside} for one in portion]
-        connection.execute(upsert, rows)
+        connection.execute(_NAMED, rows)
 
 
 def load_subjects(
@@ -150,14 +158,8 @@ def save_standings(
 ) -> None:
     """Write how tasks and plans stand; one that has no row yet gets one."""
     rows = [_names(account, subject) | _standing(s) for subject, s in standings.items()]
-    if not rows:
-        return
-    statement = insert(subjects)
-    replaced = {name: statement.excluded[name] for name in _standing(Standing())}
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["account", "kind", "id"], set_=replaced),
-        rows,
-    )
+    if rows:
+        connection.execute(_STANDING, rows)
 
 
 def unknown_subjects(

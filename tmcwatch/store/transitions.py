@@ -20,6 +20,10 @@ _AFTER = (
 )
 _APPEND = transitions.insert()
 _CURSOR = select(cursors.c.sequence).where(cursors.c.name == bindparam("asked_name"))
+_NEW_CURSOR = insert(cursors)
+_SAVED_CURSOR = _NEW_CURSOR.on_conflict_do_update(
+    index_elements=["name"], set_={"sequence": _NEW_CURSOR.excluded.sequence}
+)
 
 
 def append_transitions(connection: Connection, found: Sequence[Transition]) -> None:
@@ -53,10 +57,7 @@ def cursor(connection: Connection, name: str) -> int:
 
 
 def save_cursor(connection: Connection, name: str, sequence: int) -> None:
-    statement = insert(cursors).values(name=name, sequence=sequence)
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["name"], set_={"sequence": sequence})
-    )
+    connection.execute(_SAVED_CURSOR, {"name": name, "sequence": sequence})
 
 
 def names_cursor(account: AccountName) -> str:

@@ -59,9 +59,8 @@ def absorb(connection: Connection, looked: Looked, *, is_scoped: bool = False) -
     known = load_executions(connection, account, kind, (row.id for row in looked.rows))
     believed = dict(known)
     found, poisoned = _advance_all(looked, believed)
-    watched_from = (
-        looked.history_before or looked.watched_from or watched_since(connection, account, kind)
-    )
+    # Most looks of a quiet tenant find nothing to date.
+    watched_from = _watched_from(connection, looked) if found or looked.check else None
     transitions = tuple(
         sorted((_history(step, watched_from) for step in found), key=lambda step: step.at)
     )
@@ -80,6 +79,11 @@ def absorb(connection: Connection, looked: Looked, *, is_scoped: bool = False) -
     advance_capture(connection, looked)
     missed = repair(connection, looked, known, watched_from) if looked.check else 0
     return Absorbed(transitions=transitions, quarantined=len(bad), missed=missed)
+
+
+def _watched_from(connection: Connection, looked: Looked) -> datetime | None:
+    begun = looked.history_before or looked.watched_from
+    return begun or watched_since(connection, looked.account, looked.kind)
 
 
 def _within_scope(connection: Connection, looked: Looked) -> Looked:
