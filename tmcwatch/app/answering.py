@@ -10,8 +10,9 @@ import anyio
 import structlog
 
 from tmcwatch import __version__
+from tmcwatch.app.parts import Parts, store_fails
 from tmcwatch.app.promotions import listed, to_follow, unfinished
-from tmcwatch.app.watch import Parts, store_fails, young_enough
+from tmcwatch.app.watch import young_enough
 from tmcwatch.app.wiring import targets_of
 from tmcwatch.app.world import World
 from tmcwatch.config import Config

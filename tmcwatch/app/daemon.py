@@ -12,7 +12,8 @@ from pydantic import SecretStr
 from tmcwatch import __version__
 from tmcwatch.app.answering import Answers
 from tmcwatch.app.beats import Beats
-from tmcwatch.app.watch import Parts, watch
+from tmcwatch.app.parts import Parts
+from tmcwatch.app.watch import watch
 from tmcwatch.app.world import World
 from tmcwatch.config import (
     Config,

@@ -1,9 +1,9 @@
 """The wiring: services nested in the order of the flow, so that leaving them is the shutdown."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 import anyio
@@ -12,73 +12,34 @@ from anyio.streams.memory import MemoryObjectSendStream
 
 from tmcwatch.alerting.deciding import CURSOR
 from tmcwatch.alerting.service import Alerter
-from tmcwatch.api.budget import Budget
-from tmcwatch.api.client import Client
-from tmcwatch.app.beats import Beats
 from tmcwatch.app.budgets import BudgetKeeping, open_budgets, write_last_changes
+from tmcwatch.app.parts import Parts, store_fails
 from tmcwatch.app.planning import warn
-from tmcwatch.app.promotions import Promotions
-from tmcwatch.app.refreshes import Refreshes
-from tmcwatch.app.remembering import memory_of
+from tmcwatch.app.pollers import Pollers, Service
 from tmcwatch.app.wiring import (
-    client_of,
     kinds_of,
-    lists_of,
-    look_settings,
-    rereads_of,
     rules_of,
-    scope_of,
     scopes_of,
     settings_of,
     targets_of,
     watchfulness_of,
 )
 from tmcwatch.app.world import World
-from tmcwatch.config import Account, Config
+from tmcwatch.config import Config
 from tmcwatch.delivering import Means, Target, deliver, words_for
-from tmcwatch.domain.budget import Family
 from tmcwatch.domain.execution import AccountName
 from tmcwatch.domain.observation import Observation
-from tmcwatch.domain.scope import EVERYTHING
-from tmcwatch.polling.asking import List
-from tmcwatch.polling.beating import keep_beat
-from tmcwatch.polling.catching_up import catch_up
-from tmcwatch.polling.checking import CHECK_EVERY, Checker
-from tmcwatch.polling.history import read_history
-from tmcwatch.polling.looking import Looker
-from tmcwatch.polling.names import read_names
-from tmcwatch.store.engine import Store, StoreDamagedError, StoreError
+from tmcwatch.store.engine import StoreError
 from tmcwatch.store.retention import MOST_AT_ONCE, forget
 from tmcwatch.store.transitions import cursor
 from tmcwatch.supervisor import Bell, Supervision, keep_running
-from tmcwatch.telemetry.health import Health
 from tmcwatch.telemetry.metrics import Metrics
 from tmcwatch.tracking.service import Tracker
 
 log = structlog.get_logger()
 
-NAMES_RETRY = timedelta(seconds=10)
 CLEAN_UP_EVERY = timedelta(hours=1)
 LAST_ROUND_WITHIN = 5.0
-
-Service = Callable[[], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What outlives a reload."""
-
-    store: Store
-    metrics: Metrics
-    health: Health
-    beats: Beats
-    budgets: dict[str, Budget] = field(default_factory=dict)
-    """By name; those of the accounts that are watched."""
-
-
-def store_fails(health: Health, error: Exception) -> None:
-    """Show that the store fails: a full disk until it works again, damage until a restart."""
-    health.store_fails(str(error), heals=not isinstance(error, StoreDamagedError))
 
 
 async def watch(config: Config, parts: Parts, world: World, *, stop: anyio.Event) -> None:
@@ -148,7 +109,8 @@ class _Watch:
 
     async def _poll(self, send: MemoryObjectSendStream[Observation], stop: anyio.Event) -> None:
         async with AsyncExitStack() as stack, anyio.create_task_group() as polling:
-            for name, service in (*self._pollers(stack, send), ("clean-up", self._clean_up)):
+            pollers = Pollers(config=self._config, parts=self._parts, world=self._world, send=send)
+            for name, service in (*pollers.services(stack), ("clean-up", self._clean_up)):
                 polling.start_soon(self._keep, name, service)
             for keeping in self._keepings:
                 name = f"remembering the budget of {keeping.name}"
@@ -183,105 +145,6 @@ class _Watch:
             observed=_Observed(self._parts.metrics),
         )
         return partial(deliver, target, bell=self._owed, means=means)
-
-    def _pollers(
-        self, stack: AsyncExitStack, send: MemoryObjectSendStream[Observation]
-    ) -> Iterable[tuple[str, Service]]:
-        """Give the services of every account: a look at each list, its history, and the names."""
-        beat, metrics = self._config.watch.beat, self._parts.metrics
-        refreshes = {name: Refreshes(budget, beat) for name, budget in self._parts.budgets.items()}
-        for account in self._config.accounts:
-            budget = self._parts.budgets[account.budget_name]
-            client = client_of(account, budget, metrics, self._world, beat=beat)
-            stack.push_async_callback(client.aclose)
-            yield f"names of {account.name}", self._names(account, client, send)
-            for one in lists_of(self._config, client):
-                looker = self._looker(account, one, refreshes[account.budget_name], send)
-                name = f"{one.kind.value}s of {account.name}"
-                began = partial(self._parts.beats.began, looker.account, one.kind, beat)
-                yield name, partial(keep_beat, looker.look, beat, observe=began)
-                yield f"history of {name}", partial(read_history, looker)
-                yield f"catching up with {name}", partial(catch_up, looker)
-                checker = Checker(looker=looker, random=self._world.random)
-                yield f"checking {name}", partial(keep_beat, checker.check, CHECK_EVERY)
-            yield from self._promotions(account, client, send)
-            yield f"gauges of {account.name}", partial(self._gauge, account, client, budget)
-
-    def _promotions(
-        self, account: Account, client: Client, send: MemoryObjectSendStream[Observation]
-    ) -> Iterable[tuple[str, Service]]:
-        promotions = Promotions(
-            account=AccountName(account.name),
-            config=self._config,
-            client=client,
-            store=self._parts.store,
-            metrics=self._parts.metrics,
-            world=self._world,
-        )
-        yield f"promotions of {account.name}", partial(promotions.follow, send)
-        if self._config.watch.promotions.audit_log:
-            yield f"audit log of {account.name}", promotions.read_audit_log
-
-    def _names(
-        self, account: Account, client: Client, send: MemoryObjectSendStream[Observation]
-    ) -> Service:
-        read = partial(
-            read_names,
-            AccountName(account.name),
-            client,
-            now=self._world.now,
-            send=send.send,
-        )
-        return partial(keep_beat, read, self._config.watch.names.every, retry=NAMES_RETRY)
-
-    def _looker(
-        self,
-        account: Account,
-        one: List,
-        refreshes: Refreshes,
-        send: MemoryObjectSendStream[Observation],
-    ) -> Looker:
-        name = AccountName(account.name)
-        return Looker(
-            account=name,
-            list=one,
-            memory=memory_of(
-                name,
-                one.kind,
-                self._parts.store,
-                self._world,
-                is_scoped=scope_of(account) != EVERYTHING,
-            ),
-            settings=look_settings(self._config),
-            rereads=rereads_of(name, one.kind, self._parts.metrics),
-            affords=partial(refreshes.of, name, one.kind),
-            now=self._world.now,
-            send=send.send,
-        )
-
-    async def _gauge(self, account: Account, client: Client, budget: Budget) -> None:
-        """Keep the gauges of an account's clock and budget up to date."""
-        while True:
-            metrics = self._parts.metrics
-            metrics.skew(account.name, client.skew.total_seconds())
-            for family, state in budget.state().items():
-                metrics.budget(
-                    account.name,
-                    family.value,
-                    rate=state.rate,
-                    ceiling=state.ceiling,
-                    paused_until=state.paused_until,
-                )
-            self._tell_of_pause(account, budget.state()[Family.PROCESSING].paused_until)
-            await anyio.sleep(self._config.watch.beat.total_seconds())
-
-    def _tell_of_pause(self, account: Account, until: datetime | None) -> None:
-        """Say what the first looks wait for: after a restart that may be an hour."""
-        if until is not None:
-            for kind in kinds_of(self._config):
-                self._parts.health.look_waits(
-                    AccountName(account.name), kind, at=self._world.now(), until=until
-                )
 
     async def _decide_once_more(self) -> None:
         # Shielded, so that what was seen last is decided on; what fails here is decided on later.
