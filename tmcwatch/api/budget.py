@@ -78,15 +78,16 @@ class Ticket:
     """A question's place in line; it may be hastened while it waits."""
 
     def __init__(self, purpose: Purpose) -> None:
-        self._purpose = purpose
+        self.purpose = purpose
         self._head_due = _head_due.get()
 
     def hasten(self, purpose: Purpose) -> None:
         """Let it go for the more urgent of two purposes."""
-        self._purpose = min(self._purpose, purpose, key=PRIORITIES.__getitem__)
+        self.purpose = min(self.purpose, purpose, key=PRIORITIES.__getitem__)
 
-    def purpose(self, at: float) -> Purpose:
-        return Purpose.HEAD if at >= self._head_due else self._purpose
+    def urgency(self, at: float) -> Purpose:
+        """Answer with the purpose it is as urgent as at a moment of this process."""
+        return Purpose.HEAD if at >= self._head_due else self.purpose
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -99,14 +100,15 @@ class _Waiter:
     pauses: int = 0
     stir: anyio.Event = field(default_factory=anyio.Event)
 
-    def deadline(self, at: float) -> float:
-        return self.since + patience(self.ticket.purpose(at), self.room.beat)
+    @property
+    def deadline(self) -> float:
+        return self.since + patience(self.ticket.purpose, self.room.beat)
 
     def as_waiting(self, at: float) -> Waiting:
         return Waiting(
-            purpose=self.ticket.purpose(at),
+            purpose=self.ticket.urgency(at),
             account=id(self.room),
-            deadline=self.deadline(at),
+            deadline=self.deadline,
             number=self.number,
         )
 
@@ -136,7 +138,7 @@ class Slot:
         now = anyio.current_time()
         self.waited = now - waiter.since
         """Seconds."""
-        self.is_late = now > waiter.deadline(now)
+        self.is_late = now > waiter.deadline
         """Whether the turn came after the deadline of its purpose."""
 
     def answered(self) -> None:
@@ -257,9 +259,8 @@ class Budget:
 
     def waiting(self) -> Mapping[Purpose, int]:
         """Count who waits for a turn, by purpose."""
-        at = anyio.current_time()
         waiters = (waiter for lane in self._lanes.values() for waiter in lane.waiters.values())
-        counted = Counter(waiter.ticket.purpose(at) for waiter in waiters)
+        counted = Counter(waiter.ticket.purpose for waiter in waiters)
         return {purpose: counted[purpose] for purpose in Purpose}
 
     def _state(self, lane: _Lane, now: datetime) -> FamilyState:
