@@ -176,3 +176,20 @@ async def test_where_little_may_be_asked_half_of_it_is_for_bad_ends_in_turn(watc
         statuses += [what for what, _ in watch.tmc.asked if what.endswith(" page")]
     assert sorted(statuses[:2]) == sorted(f"{each} page" for each in watch.tmc.bad_statuses)
     assert statuses[:2] == statuses[2:]
+
+
+async def test_what_the_pages_do_not_show_is_read_by_id_within_what_may_be_asked(watching):
+    watch = watching(by_trigger=True, refreshes=10)
+    await watch.look()
+    for n in range(40):
+        watch.tmc.put(f"r{n:02}", Phase.RUNNING)
+    await watch.look(after=5)
+    watch.tmc.hidden = set(watch.tmc.rows)
+    for name in watch.tmc.rows:
+        watch.tmc.put(name, Phase.SUCCEEDED, ended=0)
+    for _ in range(8):
+        await watch.look(after=600)
+        assert 0 < watch.tmc.count("one") <= 10
+        if len(watch.ends()) == 40:
+            break
+    assert len(watch.ends()) == 40

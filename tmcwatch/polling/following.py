@@ -79,10 +79,8 @@ class Follower:
         """
         runs = {run.id: OpenRun(id=run.id, triggered_at=run.triggered_at) for run in due}
         cover = await self._cover(runs.values())
-        most = self.most(cover.requests)
-        # Where little may be asked, part of it shows more in a list of bad ends.
-        kept = min(len(self._statuses), most // 2) if cover.requests > most else 0
-        allowed = _Allowed(most=most - kept, until=until)
+        most, kept = self._dealt(cover.requests)
+        allowed = _Allowed(most=most, until=until)
         seen: dict[ExecutionId, Row] = {}
         for window in cover.windows:
             if not allowed.one():
@@ -93,6 +91,8 @@ class Follower:
             ended = [row for row in fresh.values() if row.phase in ENDS]
             await self._tell(position, ended, allowed.until)
         ids = tuple(in_turn(runs.values(), self._read_at))
+        if len(ids) > len(cover.ids):  # pages did not show what they should
+            allowed.most, kept = self._dealt(len(cover.windows) + len(ids))
         asked = 0
         for id_ in ids:
             if not allowed.one():
@@ -105,6 +105,13 @@ class Follower:
         still_open = [row for row in seen.values() if row.phase not in ENDS]
         await self._tell(position, still_open, allowed.until)
         return tuple(seen.values()), len(ids) - asked, kept
+
+    def _dealt(self, wanted: int) -> tuple[int, int]:
+        """Answer with how many of so many requests may be made, and how many for bad ends."""
+        most = self.most(wanted)
+        # Where little may be asked, part of it shows more in a list of bad ends.
+        kept = min(len(self._statuses), most // 2) if wanted > most else 0
+        return most - kept, kept
 
     async def _cover(self, runs: Collection[OpenRun]) -> Cover:
         if not runs:
