@@ -12,6 +12,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.capture.machine import Capture
 from tmcwatch.store.opening import open_store
 
+pytestmark = pytest.mark.usefixtures("uncounted")
+
 EXAMPLES = 14
 STEPS = 40
 
