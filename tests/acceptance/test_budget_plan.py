@@ -74,9 +74,9 @@ async def test_the_daemon_asks_what_was_planned(stage, *, scenario, window, beat
 
 async def test_what_is_planned_for_a_budget_that_is_too_small_is_what_is_asked(stage):
     """Open runs are read in turn, and bad ends are asked for by their status besides."""
-    text = CONFIG.replace("token: secret-token", "token: secret-token, api_share: 0.01")
+    text = CONFIG.replace("token: secret-token", "token: secret-token, api_share: 0.004")
     tenant = stage(lingering(), window="trigger", beat="30s", history="6h", config=text)
-    plans = await compared(tenant, "trigger", HOUR, what="lingering, api_share 0.01")
+    plans = await compared(tenant, "trigger", HOUR, what="lingering, api_share 0.004")
     assert any(plan.turns > 1 for plan in plans)
 
 

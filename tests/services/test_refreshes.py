@@ -18,18 +18,18 @@ P = Family.PROCESSING
 
 @pytest.fixture
 def budget(now):
-    """Sixty calls in a beat of ten seconds, of which forty-two may go to open executions."""
+    """Sixty calls in two beats of five seconds, of which forty-two may go to refreshes."""
     return Budget(0.2, now=now, random=lambda: 0.0)
 
 
 async def test_what_is_afforded_is_had_as_long_as_nobody_wants_more(budget):
-    refreshes = Refreshes(budget, timedelta(seconds=10))
+    refreshes = Refreshes(budget, timedelta(seconds=5))
     assert refreshes.of(A, Kind.TASK, 30) == 30
     assert refreshes.of(A, Kind.PLAN, 1) == 1
 
 
 async def test_what_is_too_much_is_dealt_out_by_need(budget):
-    refreshes = Refreshes(budget, timedelta(seconds=10))
+    refreshes = Refreshes(budget, timedelta(seconds=5))
     refreshes.of(A, Kind.TASK, 60)
     assert refreshes.of(B, Kind.TASK, 60) == pytest.approx(20, abs=1)
     refreshes.of(B, Kind.TASK, 0)
@@ -37,7 +37,7 @@ async def test_what_is_too_much_is_dealt_out_by_need(budget):
 
 
 async def test_under_pressure_one_is_always_had(budget):
-    refreshes = Refreshes(budget, timedelta(seconds=10))
+    refreshes = Refreshes(budget, timedelta(seconds=5))
     budget.throttled(P, timedelta(minutes=5))
     assert refreshes.of(A, Kind.TASK, 60) == 1
     assert refreshes.of(A, Kind.TASK, 0) == 0

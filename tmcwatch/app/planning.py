@@ -25,6 +25,7 @@ from tmcwatch.polling.checking import (
     SAMPLE_WIDTH,
     SECOND_PASS_WIDTH,
 )
+from tmcwatch.polling.looking import STRETCH
 from tmcwatch.polling.promotions import MOST_AT_ONCE as PROMOTIONS_AT_ONCE
 
 log = structlog.get_logger()
@@ -34,6 +35,7 @@ _SECOND_PASS = (SECOND_PASS_WIDTH + CHECK_EVERY / 2).total_seconds()
 
 HABITS = Habits(
     refresh_share=REFRESH_SHARE,
+    stretch=STRETCH,
     triggers_known=TRIGGERS_KNOWN,
     details={Kind.TASK: 1, Kind.PLAN: 3},
     rows_wanted=ROWS_WANTED,

@@ -6,9 +6,10 @@ from tmcwatch.api.budget import Budget
 from tmcwatch.domain.budget import Family
 from tmcwatch.domain.execution import AccountName, Kind
 from tmcwatch.domain.following import part_of
+from tmcwatch.polling.looking import STRETCH
 
 REFRESH_SHARE = 0.7
-"""How much of what the budget affords during a beat open executions may take."""
+"""How much of what the budget affords while a look may last open executions may take."""
 
 
 class Refreshes:
@@ -23,5 +24,5 @@ class Refreshes:
         """Answer with how many of the requests that a list wants it may make now."""
         # What the others wanted last is what they will want next.
         self._wanted[account, kind] = wanted
-        afforded = self._budget.affords(Family.PROCESSING, self._beat) * REFRESH_SHARE
+        afforded = self._budget.affords(Family.PROCESSING, STRETCH * self._beat) * REFRESH_SHARE
         return part_of(wanted, by_all=sum(self._wanted.values()), afforded=afforded)

@@ -44,9 +44,9 @@ class Use:
 
     @property
     def most_refreshes(self) -> float:
-        """How many requests the looks of one beat may spend on open runs, all lists together."""
+        """How many requests one look at each list may spend on open runs, all lists together."""
         granted = self.granted(Family.PROCESSING) / MINUTE * self.watching.beat
-        return granted * self.habits.refresh_share
+        return granted * self.habits.stretch * self.habits.refresh_share
 
     def granted(self, family: Family) -> float:
         """Answer with the requests a minute that the share grants."""
@@ -104,13 +104,21 @@ def plan_of(use: Use, reading: Reading) -> Plan:
     turns = turns_of(use, reading)
     return Plan(
         reading=reading,
-        demand=planned,
+        demand=_stretched(use, planned, reading),
         short=short_of(use, planned),
         turns=turns,
         delay=_delay(use, reading, turns),
         history=history,
         history_minutes=history / left if left > 0 else None,
     )
+
+
+def _stretched(use: Use, planned: Demand, reading: Reading) -> Demand:
+    """Answer with what is asked where looks take longer than a beat: the next one waits."""
+    lasting = _requests(use, reading) * MINUTE / use.granted(Family.PROCESSING)
+    factor = use.watching.beat / max(use.watching.beat, lasting, _look(use, reading))
+    by_beat = {(Family.PROCESSING, Purpose.HEAD), (Family.PROCESSING, Purpose.ENDS)}
+    return {what: n * factor if what in by_beat else n for what, n in planned.items()}
 
 
 def short_of(use: Use, planned: Demand) -> frozenset[Family]:
@@ -135,20 +143,8 @@ def turns_of(use: Use, reading: Reading) -> int:
 
 
 def _delay(use: Use, reading: Reading, turns: int) -> Delay:
-    """Answer with what one beat costs in time: the wait for it, and the look itself.
-
-    All lists look at the same time, and each asks one request after the other.
-    """
-    wanted = wanted_refreshes(use, reading)
-    part = min(1.0, use.most_refreshes / wanted) if wanted else 1.0
-    looks = [
-        head_requests(one, use.watching, reading)
-        + part * refreshes(one, use.watching, reading, use.habits)
-        for one in use.lists
-    ]
-    granted = use.granted(Family.PROCESSING)
-    paced = (sum(looks) - burst(granted / MINUTE)) * MINUTE / granted
-    look = max(paced, ANSWER * max(looks, default=0.0))
+    """Answer with what one beat costs in time: the wait for it, and the look itself."""
+    look = _look(use, reading)
     # A look that takes longer than a beat is not made up for.
     beat = max(use.watching.beat, look)
     return Delay(
@@ -156,6 +152,22 @@ def _delay(use: Use, reading: Reading, turns: int) -> Delay:
         most=beat * turns + look,
         proven=beat + look + use.watching.settle,
     )
+
+
+def _look(use: Use, reading: Reading) -> float:
+    """Answer with the seconds that a look at each list takes.
+
+    All lists look at the same time, and each asks one request after the other.
+    """
+    granted = use.granted(Family.PROCESSING)
+    paced = (_requests(use, reading) - burst(granted / MINUTE)) * MINUTE / granted
+    return max(paced, ANSWER * _requests(use, reading) / max(len(use.lists), 1))
+
+
+def _requests(use: Use, reading: Reading) -> float:
+    """Answer with the requests of one look at each list."""
+    heads = sum(head_requests(one, use.watching, reading) for one in use.lists)
+    return heads + min(wanted_refreshes(use, reading), use.most_refreshes)
 
 
 def _total(planned: Demand, family: Family) -> float:

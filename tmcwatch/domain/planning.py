@@ -67,7 +67,9 @@ class Habits:
     """What the watching code does by itself, whatever is configured. Spans are in seconds."""
 
     refresh_share: float
-    """How much of what is granted during a beat the open runs of all lists may take."""
+    """How much of what is granted while a look may last the open runs of all lists may take."""
+    stretch: float
+    """How many beats that is."""
     triggers_known: int
     details: Mapping[Kind, int]
     """Requests for what one bad end is about."""

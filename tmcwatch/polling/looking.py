@@ -35,6 +35,10 @@ live meanwhile."""
 CLOCK_STEADY = timedelta(seconds=2)
 """What TMC's clock may seem to go back by: it is told in whole seconds."""
 
+STRETCH = 2
+"""How many beats a look may take before it leaves the rest for the next: open runs end meanwhile,
+and where TMC lists by trigger nothing else shows that."""
+
 LEAST_REFRESH = 5.0
 """Seconds that a look may always spend, however short the beat."""
 
@@ -68,7 +72,7 @@ class LookSettings:
     @property
     def refresh_within(self) -> float:
         """Seconds after which a look leaves the rest for the next: the head comes first."""
-        return max(self.beat.total_seconds(), LEAST_REFRESH)
+        return max(STRETCH * self.beat.total_seconds(), LEAST_REFRESH)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
