@@ -300,6 +300,14 @@ def test_a_failure_pauses_shortly_and_does_not_cut_the_rate():
     assert wait(after) == 0.5
 
 
+def test_a_failure_leaves_the_rate_as_far_up_its_climb_as_it_was():
+    slow = replace(pace(), rate=2.0)
+    climbing = passed(answered(called(passed(refused(slow), 10.0)), pauses=1), 420.0)
+    over = answered(called(passed(fails(climbing), 430.0)), pauses=2)
+    assert over.rate == climbing.rate > climbing.refused
+    assert passed(over, 431.0).rate == pytest.approx(passed(climbing, 421.0).rate)
+
+
 def test_failures_in_a_row_double_the_pause_up_to_a_limit():
     given_pace, waits = pace(), []
     for number in range(7):

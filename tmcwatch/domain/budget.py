@@ -99,7 +99,7 @@ class Pace:
     climb: float
     """Seconds in which the rate returns to what was refused."""
     climbs_from: float
-    """The moment at which the climb began."""
+    """The moment at which the climb began, later by as long as there was trouble since."""
     tokens: float
     at: float
     """The moment up to which `tokens` and `rate` are reckoned."""
@@ -157,7 +157,7 @@ def passed(pace: Pace, at: float) -> Pace:
     gained = max(0.0, at - pace.at) * refill(pace.rate)
     later = replace(pace, tokens=min(burst(pace.rate), pace.tokens + gained), at=at)
     if pace.is_troubled:
-        return replace(later, climbs_from=at)
+        return replace(later, climbs_from=pace.climbs_from + at - pace.at)  # it stands still
     return replace(later, rate=_climbed(later))
 
 
@@ -220,7 +220,7 @@ def answered(pace: Pace, *, pauses: int) -> Pace:
         return pace
     # The pause has filled the bucket: a full burst at once would be refused again.
     tokens = min(pace.tokens, 1.0)
-    return replace(pace, strikes=0, failures=0, probing=False, tokens=tokens, climbs_from=pace.at)
+    return replace(pace, strikes=0, failures=0, probing=False, tokens=tokens)
 
 
 def failed(pace: Pace, *, pauses: int, jitter: float) -> Pace:
@@ -235,7 +235,6 @@ def failed(pace: Pace, *, pauses: int, jitter: float) -> Pace:
     pause = min(doubled, LONGEST_PAUSE_AFTER_FAILURE) * jitter
     return replace(
         pace,
-        climbs_from=pace.at,
         paused_until=max(pace.paused_until, pace.at + pause.total_seconds()),
         pauses=pace.pauses + 1,
         failures=pace.failures + 1,
