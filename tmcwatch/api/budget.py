@@ -28,6 +28,7 @@ from tmcwatch.domain.budget import (
     granting,
     not_called,
     passed,
+    per_second,
     throttled,
     wait,
     without_answer,
@@ -53,6 +54,8 @@ class FamilyState(NamedTuple):
     """How one family is asked at present, in requests per second."""
 
     rate: float
+    granted: float
+    """What the share allows; the rate is less while TMC refuses that."""
     ceiling: float
     paused_until: datetime | None
 
@@ -264,11 +267,12 @@ class Budget:
         return {purpose: counted[purpose] for purpose in Purpose}
 
     def _state(self, lane: _Lane, now: datetime) -> FamilyState:
-        if lane.family in self._remembering:
+        if lane.pace is not None or lane.family in self._remembering:
             self._pace(lane)
-        until = lane.paused_until
+        until, granted = lane.paused_until, per_second(lane.ceiling, self._share)
         return FamilyState(
-            rate=lane.pace.rate if lane.pace else lane.ceiling * self._share / 60,
+            rate=lane.pace.rate if lane.pace else granted,
+            granted=granted,
             ceiling=lane.ceiling / 60,
             paused_until=until if until is not None and until > now else None,
         )

@@ -119,12 +119,17 @@ class Pace:
         return self.strikes > 0 or self.failures > 0
 
 
+def per_second(ceiling: float, share: float) -> float:
+    """Answer with the calls per second that a share of a ceiling in calls per minute grants."""
+    return ceiling * share / _MINUTE
+
+
 def fresh_pace(ceiling: float, share: float, *, at: float, tokens: float = 0.0) -> Pace:
     """Answer with the pace of a family whose `ceiling` is in calls per minute.
 
     Without `tokens` no two beginnings, however close, let out more than one pace would.
     """
-    granted = ceiling * share / _MINUTE
+    granted = per_second(ceiling, share)
     # As if just cut to what is granted: the climb begins there.
     refused = granted / CUT
     return Pace(
@@ -163,7 +168,7 @@ def passed(pace: Pace, at: float) -> Pace:
 
 def granting(pace: Pace, ceiling: float, share: float) -> Pace:
     """Answer with the pace once the configuration grants another share."""
-    granted = ceiling * share / _MINUTE
+    granted = per_second(ceiling, share)
     if granted == pace.share:
         return pace
     changed = replace(pace, share=granted)
