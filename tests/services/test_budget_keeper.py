@@ -299,6 +299,13 @@ async def test_what_the_next_head_waits_for_becomes_as_urgent_as_the_head(now):
     assert [purpose for purpose, _ in log].index(Purpose.NAMES) == 1
 
 
+async def test_a_ticket_that_is_hastened_before_a_head_becomes_as_urgent_as_that():
+    ticket = Ticket(Purpose.AUDIT)
+    with before_the_head(40.0):
+        ticket.hasten(Purpose.DETAIL)
+    assert [ticket.urgency(at) for at in (39.0, 40.0)] == [Purpose.DETAIL, Purpose.HEAD]
+
+
 async def test_the_state_of_a_quiet_family_tells_how_far_its_rate_has_climbed(keeper):
     await refuse(keeper, 1)
     async with keeper.slot(P, Purpose.HEAD) as slot:

@@ -85,8 +85,9 @@ class Ticket:
         self._head_due = _head_due.get()
 
     def hasten(self, purpose: Purpose) -> None:
-        """Let it go for the more urgent of two purposes."""
+        """Let it go for the more urgent of two purposes, and for a head that waits for it too."""
         self.purpose = min(self.purpose, purpose, key=PRIORITIES.__getitem__)
+        self._head_due = min(self._head_due, _head_due.get())
 
     def urgency(self, at: float) -> Purpose:
         """Answer with the purpose it is as urgent as at a moment of this process."""
