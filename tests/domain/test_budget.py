@@ -143,6 +143,15 @@ def test_a_refusal_pauses_for_what_tmc_asked():
     assert wait(after) == 17
 
 
+def test_a_refusal_that_asks_for_no_time_at_all_pauses_like_one_that_asks_for_nothing():
+    given_pace, waits = pace(), []
+    for _ in range(3):
+        given_pace = refused(given_pace, asked=timedelta(), jitter=1.0)
+        waits.append(given_pace.paused_until - given_pace.at)
+        given_pace = called(passed(given_pace, given_pace.paused_until))
+    assert waits == [2, 4, 8]
+
+
 def test_a_refusal_cuts_the_rate():
     assert refused(pace()).rate == pytest.approx(6 * CUT)
 

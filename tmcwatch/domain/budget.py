@@ -257,7 +257,8 @@ def throttled(pace: Pace, *, pauses: int, asked: timedelta | None, jitter: float
         until = pace.at + (asked or timedelta()).total_seconds()
         return replace(pace, paused_until=max(pace.paused_until, until))
     strikes = pace.strikes + 1
-    pause = pause_after(strikes, jitter=jitter) if asked is None else asked
+    # To come back at once after each refusal would be to ask for nothing but refusals.
+    pause = asked or pause_after(strikes, jitter=jitter)
     paused = replace(
         pace,
         climbs_from=pace.at,
