@@ -257,6 +257,10 @@ class Budget:
         """Answer with what changed and was not taken yet, without waiting."""
         return self._remembering.changes()
 
+    def owe(self, changes: Mapping[Family, RememberedPace]) -> None:
+        """Take back changes that could not be written: they are answered again."""
+        self._remembering.owe(changes)
+
     def state(self) -> Mapping[Family, FamilyState]:
         now = self._now()
         return {family: self._state(lane, now) for family, lane in self._lanes.items()}
