@@ -120,19 +120,24 @@ class Connection:
 
     def request(
         self,
+        operation: str,
         path: str,
         *,
         query: dict[str, str | int],
         body: dict[str, object] | None,
         credential: Credential,
     ) -> httpx.Request:
-        return self._http.build_request(
-            "GET" if body is None else "POST",
-            self._base_url + path,
-            params=query or None,
-            json=body,
-            headers={"Authorization": credential.header, "talend-version": API_VERSION},
-        )
+        """Make a request to send; raises Unavailable where httpx takes the address for none."""
+        try:
+            return self._http.build_request(
+                "GET" if body is None else "POST",
+                self._base_url + path,
+                params=query or None,
+                json=body,
+                headers={"Authorization": credential.header, "talend-version": API_VERSION},
+            )
+        except (UnicodeError, httpx.InvalidURL) as error:
+            raise Unavailable(operation, f"no usable address: {error}") from error
 
     async def send(self, operation: str, request: httpx.Request) -> Answer:
         """Send once; raises Unavailable where there is no complete answer."""
