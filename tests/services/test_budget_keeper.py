@@ -299,6 +299,20 @@ async def test_what_the_next_head_waits_for_becomes_as_urgent_as_the_head(now):
     assert [purpose for purpose, _ in log].index(Purpose.NAMES) == 1
 
 
+async def test_what_is_hastened_is_late_by_the_purpose_it_was_asked_for(keeper):
+    await refuse(keeper, 60)
+    ticket = Ticket(Purpose.AUDIT)
+
+    async def hasten():
+        await anyio.sleep(50)
+        ticket.hasten(Purpose.HEAD)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(hasten)
+        async with keeper.slot(P, ticket) as slot:
+            assert not slot.is_late
+
+
 async def test_a_ticket_that_is_hastened_before_a_head_becomes_as_urgent_as_that():
     ticket = Ticket(Purpose.AUDIT)
     with before_the_head(40.0):

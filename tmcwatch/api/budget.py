@@ -81,7 +81,7 @@ class Ticket:
     """A question's place in line; it may be hastened while it waits."""
 
     def __init__(self, purpose: Purpose) -> None:
-        self.purpose = purpose
+        self.purpose = self.asked_for = purpose
         self._head_due = _head_due.get()
 
     def hasten(self, purpose: Purpose) -> None:
@@ -139,11 +139,10 @@ class Slot:
         self._budget = budget
         self._family = lane
         self._pauses = waiter.pauses
-        now = anyio.current_time()
-        self.waited = now - waiter.since
+        self.waited = anyio.current_time() - waiter.since
         """Seconds."""
-        self.is_late = now > waiter.deadline
-        """Whether the turn came after the deadline of its purpose."""
+        self.is_late = self.waited > patience(waiter.ticket.asked_for, waiter.room.beat)
+        """Whether the turn came after the deadline of the purpose that was asked for."""
 
     def answered(self) -> None:
         self._budget.answered(self._family, pauses=self._pauses)
