@@ -146,3 +146,15 @@ async def test_a_token_taken_back_is_renewed_within_the_look(tenant):
     assert fresh.ok, fresh.reasons
     assert ours(made) == []
     assert made.simulator.tokens.given <= 6
+
+
+async def test_a_pause_of_the_token_endpoint_makes_it_ready_and_says_what_it_waits_for(tenant):
+    made = tenant(QUIET)
+    made.simulator.faults.put("throttle", on=OAUTH, style="seconds", retry_after=900)
+    async with made.watching():
+        await anyio.sleep(20)
+    async with made.watching() as answers:
+        await anyio.sleep(1)
+        ready, fresh = made.parts.health.ready(), await answers.fresh()
+    assert ready.ok, ready.reasons
+    assert all("TMC wants no request before" in reason for reason in fresh.reasons)

@@ -60,8 +60,15 @@ def test_accounts_of_one_address_share_a_budget_and_have_to_agree_on_it(problems
     assert told == f"c.yaml:3: accounts[1].name: {why}; {allowed}"
     (told,) = problems(TWO % (", budget: one", "us", ", budget: one, api_share: 1"))
     assert told.startswith("c.yaml:3: accounts[1].api_share: it shares a budget")
-    address = "https://api.eu.cloud.talend.com"
-    assert problems((TWO % ("", "X", "")).replace("region: X", f"url: {address!r}")) != []
+    address = "https://api.eu.cloud.talend.com/"
+    (told,) = problems((TWO % ("", "X", "")).replace("region: X", f"url: {address!r}"))
+    assert why in told
+
+
+@pytest.mark.parametrize("share", ["null", "none", "[0.1]", "true"])
+def test_a_share_that_is_no_number_is_told_once(share, problems):
+    (told,) = problems((TWO % ("", "eu", "")).replace("0.1", share))
+    assert "accounts[0].api_share" in told
 
 
 @pytest.mark.parametrize(
@@ -69,6 +76,7 @@ def test_accounts_of_one_address_share_a_budget_and_have_to_agree_on_it(problems
     [
         ("", "us", ""),
         ("", "eu", ", api_share: 0.1"),
+        ("", "eu", ", api_share: '0.10'"),
         ("", "eu", ", budget: other"),
         ("", "eu", ", proxy: 'http://u:w1thin@there:3128'"),
     ],

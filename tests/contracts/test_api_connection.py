@@ -37,6 +37,13 @@ async def failure(answer):
         return str(caught.value)
 
 
+@pytest.mark.parametrize("address", ["http://999.1.1.1", "http://[v1.x]", "https://xn--"])
+async def test_an_address_that_cannot_be_one_is_a_state(address):
+    async with http_client(verify=False) as http:
+        with pytest.raises(Unavailable, match="workspaces: no usable address: "):
+            await ask(client_at(address, http))
+
+
 async def test_a_body_that_trickles_does_not_last_for_ever(monkeypatch):
     monkeypatch.setattr(body, "BODY_WITHIN", 0.2)
 
@@ -163,7 +170,7 @@ async def test_a_pool_whose_places_are_all_taken_heals_on_real_sockets():
 
 
 def request_of(line):
-    return line.request("/", query={}, body=None, credential=bearer("t"))
+    return line.request("ask", "/", query={}, body=None, credential=bearer("t"))
 
 
 def no_place(_):

@@ -163,6 +163,12 @@ async def test_a_proxy_that_is_not_there_is_told_without_its_password(tmp_path, 
     assert told == "workspaces: ProxyError: 127.0.0.1:1: no connection to the proxy"
 
 
+@pytest.mark.parametrize("host", ["999.1.1.1", "[v1.x]", "xn--"])
+async def test_a_proxy_whose_host_cannot_be_one_is_a_state(tmp_path, host):
+    told = str(await failure(tmp_path, f"region: eu, proxy: 'http://{USER}@{host}:3128'"))
+    assert told == "workspaces: ProxyError: the proxy of the account has no usable address"
+
+
 async def test_a_proxy_that_is_none_is_told(tmp_path):
     async def answer(stream):
         await stream.receive()

@@ -143,6 +143,15 @@ def test_a_refusal_pauses_for_what_tmc_asked():
     assert wait(after) == 17
 
 
+def test_a_refusal_that_asks_for_no_time_at_all_pauses_like_one_that_asks_for_nothing():
+    given_pace, waits = pace(), []
+    for _ in range(3):
+        given_pace = refused(given_pace, asked=timedelta(), jitter=1.0)
+        waits.append(given_pace.paused_until - given_pace.at)
+        given_pace = called(passed(given_pace, given_pace.paused_until))
+    assert waits == [2, 4, 8]
+
+
 def test_a_refusal_cuts_the_rate():
     assert refused(pace()).rate == pytest.approx(6 * CUT)
 
@@ -298,6 +307,14 @@ def test_a_failure_pauses_shortly_and_does_not_cut_the_rate():
     after = fails(saved())
     assert after.rate == pace().rate
     assert wait(after) == 0.5
+
+
+def test_a_failure_leaves_the_rate_as_far_up_its_climb_as_it_was():
+    slow = replace(pace(), rate=2.0)
+    climbing = passed(answered(called(passed(refused(slow), 10.0)), pauses=1), 420.0)
+    over = answered(called(passed(fails(climbing), 430.0)), pauses=2)
+    assert over.rate == climbing.rate > climbing.refused
+    assert passed(over, 431.0).rate == pytest.approx(passed(climbing, 421.0).rate)
 
 
 def test_failures_in_a_row_double_the_pause_up_to_a_limit():

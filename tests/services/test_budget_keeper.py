@@ -186,9 +186,9 @@ async def test_a_room_is_freed_when_its_call_fails(keeper):
 
 async def test_the_state_tells_rate_ceiling_and_pause(keeper, now):
     before = keeper.state()[P]
-    assert before == (pytest.approx(6), 30, None)
+    assert before == (pytest.approx(6), 6, 30, None)
     await refuse(keeper, 30)
-    assert keeper.state()[P] == (pytest.approx(5.1), 30, now() + timedelta(seconds=30))
+    assert keeper.state()[P] == (pytest.approx(5.1), 6, 30, now() + timedelta(seconds=30))
     await anyio.sleep(31)
     assert keeper.state()[P].paused_until is None
 
@@ -203,8 +203,8 @@ async def test_what_happened_may_be_reported_without_a_slot(keeper):
 
 async def test_a_ceiling_can_be_set(now):
     budget = Budget(0.5, now=now, random=lambda: 0.0, ceilings={P: 120})
-    assert budget.state()[P][:2] == (1, 2)
-    assert budget.state()[Family.SECURITY][:2] == (0.5, 1)
+    assert budget.state()[P][:3] == (1, 1, 2)
+    assert budget.state()[Family.SECURITY][:3] == (0.5, 0.5, 1)
 
 
 @pytest.mark.parametrize("share", [0, -1, 1.01])
@@ -297,6 +297,45 @@ async def test_what_the_next_head_waits_for_becomes_as_urgent_as_the_head(now):
                 assert not slot.is_late  # names have more time than a head
                 slot.answered()
     assert [purpose for purpose, _ in log].index(Purpose.NAMES) == 1
+
+
+async def test_what_is_hastened_is_late_by_the_purpose_it_was_asked_for(keeper):
+    await refuse(keeper, 60)
+    ticket = Ticket(Purpose.AUDIT)
+
+    async def hasten():
+        await anyio.sleep(50)
+        ticket.hasten(Purpose.HEAD)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(hasten)
+        async with keeper.slot(P, ticket) as slot:
+            assert not slot.is_late
+
+
+async def test_a_ticket_that_is_hastened_before_a_head_becomes_as_urgent_as_that():
+    ticket = Ticket(Purpose.AUDIT)
+    with before_the_head(40.0):
+        ticket.hasten(Purpose.DETAIL)
+    assert [ticket.urgency(at) for at in (39.0, 40.0)] == [Purpose.DETAIL, Purpose.HEAD]
+
+
+async def test_the_state_of_a_quiet_family_tells_how_far_its_rate_has_climbed(keeper):
+    await refuse(keeper, 1)
+    async with keeper.slot(P, Purpose.HEAD) as slot:
+        slot.answered()
+    before = keeper.state()[P].rate
+    await anyio.sleep(60)
+    assert before < keeper.state()[P].rate < keeper.state()[P].granted
+
+
+@pytest.mark.parametrize("share", [0.13, 0.2, 0.79])
+async def test_the_rate_is_what_is_granted_while_tmc_refuses_nothing(share, now):
+    budget = Budget(share, now=now, random=lambda: 0.0)
+    assert budget.state()[P].rate == budget.state()[P].granted
+    async with budget.slot(P, Purpose.HEAD) as slot:
+        slot.answered()
+    assert budget.state()[P].rate == budget.state()[P].granted
 
 
 async def test_what_is_affordable_is_told(keeper):

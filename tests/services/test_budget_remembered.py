@@ -134,14 +134,14 @@ async def test_a_restart_neither_moves_the_pause_nor_writes_it_again(make):
 
 async def test_the_state_tells_the_remembered_rate_before_the_first_call(make):
     after = make({P: RememberedPace(rate=2.5, paused_until=None)})
-    assert after.state()[P] == (2.5, 30, None)
+    assert after.state()[P] == (2.5, 6, 30, None)
     assert after.state()[Family.SECURITY].rate == pytest.approx(0.2)
 
 
 async def test_a_restart_under_a_smaller_share_keeps_the_pause_and_lowers_the_rate(make, now):
     until = now() + timedelta(seconds=30)
     after = make({P: RememberedPace(rate=4.8, paused_until=until)}, share=0.1)
-    assert after.state()[P] == (3, 30, pytest.approx(until, abs=timedelta(microseconds=2)))
+    assert after.state()[P] == (3, 3, 30, pytest.approx(until, abs=timedelta(microseconds=2)))
 
 
 async def test_other_families_are_not_paused(make, now):

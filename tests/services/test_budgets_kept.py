@@ -99,3 +99,17 @@ async def test_what_could_not_be_written_is_written_when_it_can_be(opened, tmp_p
         await keeping.run()
     again, _ = await opened([account("a")], {})
     assert [rate(one.budget) for one in again] == [pytest.approx(5.1)]
+
+
+async def test_what_could_not_be_written_before_a_reload_is_written_after_it(opened, tmp_path):
+    budgets: dict[str, Budget] = {}
+    kept, _ = await opened([account("a")], budgets)
+    await slow_down(budgets[EU])
+    with closing(sqlite3.connect(tmp_path / "watch.db")) as connection:
+        connection.execute("ALTER TABLE budgets RENAME TO away")
+        await write_last_changes(kept)
+        connection.execute("ALTER TABLE away RENAME TO budgets")
+    kept, _ = await opened([account("a")], budgets)
+    await write_last_changes(kept)
+    again, _ = await opened([account("a")], {})
+    assert [rate(one.budget) for one in again] == [pytest.approx(5.1)]

@@ -178,6 +178,18 @@ async def test_where_little_may_be_asked_half_of_it_is_for_bad_ends_in_turn(watc
     assert statuses[:2] == statuses[2:]
 
 
+async def test_where_only_one_may_be_asked_one_bad_end_is_looked_for_besides(watching):
+    watch = watching(by_trigger=True, refreshes=1)
+    await follow_many(watch, apart=110)
+    statuses = set()
+    for _ in watch.tmc.bad_statuses:
+        await watch.look(after=30)
+        found = [what for what, _ in watch.tmc.asked if what.endswith(" page")]
+        assert len(watch.tmc.asked) == 3
+        statuses |= set(found)
+    assert statuses == {f"{each} page" for each in watch.tmc.bad_statuses}
+
+
 async def test_what_the_pages_do_not_show_is_read_by_id_within_what_may_be_asked(watching):
     watch = watching(by_trigger=True, refreshes=10)
     await watch.look()

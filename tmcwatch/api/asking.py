@@ -166,10 +166,14 @@ class Asker:
     async def _exchange(
         self, question: Question, credential: Credential, waiting: _Waiting
     ) -> bytes:
-        request = self._connection.request(
-            question.path, query=question.query, body=question.body, credential=credential
-        )
         operation, room = question.operation, self._room
+        request = self._connection.request(
+            operation,
+            question.path,
+            query=question.query,
+            body=question.body,
+            credential=credential,
+        )
         async with self._budget.slot(question.family, waiting.ticket, room=room) as slot:
             self._close(question, waiting)
             began, sent_at = anyio.current_time(), self._now()

@@ -28,6 +28,7 @@ from tmcwatch.domain.budget import (
     granting,
     not_called,
     passed,
+    per_second,
     throttled,
     wait,
     without_answer,
@@ -53,6 +54,8 @@ class FamilyState(NamedTuple):
     """How one family is asked at present, in requests per second."""
 
     rate: float
+    granted: float
+    """What the share allows; the rate is less while TMC refuses that."""
     ceiling: float
     paused_until: datetime | None
 
@@ -78,12 +81,13 @@ class Ticket:
     """A question's place in line; it may be hastened while it waits."""
 
     def __init__(self, purpose: Purpose) -> None:
-        self.purpose = purpose
+        self.purpose = self.asked_for = purpose
         self._head_due = _head_due.get()
 
     def hasten(self, purpose: Purpose) -> None:
-        """Let it go for the more urgent of two purposes."""
+        """Let it go for the more urgent of two purposes, and for a head that waits for it too."""
         self.purpose = min(self.purpose, purpose, key=PRIORITIES.__getitem__)
+        self._head_due = min(self._head_due, _head_due.get())
 
     def urgency(self, at: float) -> Purpose:
         """Answer with the purpose it is as urgent as at a moment of this process."""
@@ -135,11 +139,10 @@ class Slot:
         self._budget = budget
         self._family = lane
         self._pauses = waiter.pauses
-        now = anyio.current_time()
-        self.waited = now - waiter.since
+        self.waited = anyio.current_time() - waiter.since
         """Seconds."""
-        self.is_late = now > waiter.deadline
-        """Whether the turn came after the deadline of its purpose."""
+        self.is_late = self.waited > patience(waiter.ticket.asked_for, waiter.room.beat)
+        """Whether the turn came after the deadline of the purpose that was asked for."""
 
     def answered(self) -> None:
         self._budget.answered(self._family, pauses=self._pauses)
@@ -253,6 +256,10 @@ class Budget:
         """Answer with what changed and was not taken yet, without waiting."""
         return self._remembering.changes()
 
+    def owe(self, changes: Mapping[Family, RememberedPace]) -> None:
+        """Take back changes that could not be written: they are answered again."""
+        self._remembering.owe(changes)
+
     def state(self) -> Mapping[Family, FamilyState]:
         now = self._now()
         return {family: self._state(lane, now) for family, lane in self._lanes.items()}
@@ -264,11 +271,12 @@ class Budget:
         return {purpose: counted[purpose] for purpose in Purpose}
 
     def _state(self, lane: _Lane, now: datetime) -> FamilyState:
-        if lane.family in self._remembering:
+        if lane.pace is not None or lane.family in self._remembering:
             self._pace(lane)
-        until = lane.paused_until
+        until, granted = lane.paused_until, per_second(lane.ceiling, self._share)
         return FamilyState(
-            rate=lane.pace.rate if lane.pace else lane.ceiling * self._share / 60,
+            rate=lane.pace.rate if lane.pace else granted,
+            granted=granted,
             ceiling=lane.ceiling / 60,
             paused_until=until if until is not None and until > now else None,
         )

@@ -26,6 +26,7 @@ LIMITS = httpx.Limits(
     max_keepalive_connections=MOST_IN_FLIGHT,
     keepalive_expiry=50,
 )
+NO_PROXY_ADDRESS = "the proxy of the account has no usable address"
 UNUSABLE = "HTTPS_PROXY, HTTP_PROXY or ALL_PROXY is no http:// or https:// address of a proxy"
 LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 
@@ -52,13 +53,21 @@ def http_client(
     `proxy`, those of the environment are asked.
     """
     if transport is None and proxy is not None:
-        trust = verify if isinstance(verify, ssl.SSLContext) else trusting(None)
-        transport = ThroughProxy(proxy, verify=trust, limits=LIMITS)
+        transport = _through(proxy, verify=verify)
     try:
         return _client(transport, verify=verify)
     except (ImportError, ValueError, httpx.InvalidURL):
         # A state and no crash. Without the cause, which may quote what looks like a password.
         return _client(NoWay(UNUSABLE), verify=verify)
+
+
+def _through(proxy: str, *, verify: ssl.SSLContext | bool) -> httpx.AsyncBaseTransport:
+    trust = verify if isinstance(verify, ssl.SSLContext) else trusting(None)
+    try:
+        return ThroughProxy(proxy, verify=trust, limits=LIMITS)
+    except (ValueError, httpx.InvalidURL):
+        # httpx is stricter than the config. Without the cause, as above.
+        return NoWay(NO_PROXY_ADDRESS)
 
 
 def _client(
@@ -111,19 +120,24 @@ class Connection:
 
     def request(
         self,
+        operation: str,
         path: str,
         *,
         query: dict[str, str | int],
         body: dict[str, object] | None,
         credential: Credential,
     ) -> httpx.Request:
-        return self._http.build_request(
-            "GET" if body is None else "POST",
-            self._base_url + path,
-            params=query or None,
-            json=body,
-            headers={"Authorization": credential.header, "talend-version": API_VERSION},
-        )
+        """Make a request to send; raises Unavailable where httpx takes the address for none."""
+        try:
+            return self._http.build_request(
+                "GET" if body is None else "POST",
+                self._base_url + path,
+                params=query or None,
+                json=body,
+                headers={"Authorization": credential.header, "talend-version": API_VERSION},
+            )
+        except (UnicodeError, httpx.InvalidURL) as error:
+            raise Unavailable(operation, f"no usable address: {error}") from error
 
     async def send(self, operation: str, request: httpx.Request) -> Answer:
         """Send once; raises Unavailable where there is no complete answer."""

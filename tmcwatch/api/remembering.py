@@ -76,6 +76,11 @@ class Remembering:
         self._news = anyio.Event()
         return changes
 
+    def owe(self, changes: Mapping[Family, RememberedPace]) -> None:
+        """Take back what could not be written, but for what changed again meanwhile."""
+        self._changes = {**changes, **self._changes}
+        self._news.set()
+
 
 def _noted(pace: Pace) -> _Noted:
     # A pause that is over counts until TMC served a call: a restart goes on with the probe. Those

@@ -138,7 +138,7 @@ class Answers:
             state = budget.state()[Family.PROCESSING]
             found[name] = Asking(
                 rate=state.rate,
-                granted=state.ceiling * account.api_share,
+                granted=state.granted,
                 paused_until=state.paused_until,
                 beats=self.parts.beats.of(name),
             )

@@ -1,7 +1,7 @@
 """The budgets' memory: read when a watch begins, written at every change, so restarts keep it."""
 
-from collections.abc import Callable, Iterable, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import structlog
@@ -16,7 +16,7 @@ from tmcwatch.store.engine import Connection, Store, StoreError
 log = structlog.get_logger()
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BudgetKeeping:
     """Writes down how the paces of one budget change; what could not be written stays owed."""
 
@@ -24,23 +24,27 @@ class BudgetKeeping:
     budget: Budget
     store: Store
     world: World
-    _owed: dict[Family, RememberedPace] = field(default_factory=dict)
 
     async def run(self) -> None:
         while True:
-            if not self._owed:
-                self._owed.update(await self.budget.changed())
-            await self.write()
+            await self._write(await self.budget.changed())
 
     async def write(self) -> None:
-        """Write what is owed and what changed since. Raises StoreError."""
-        self._owed.update(self.budget.changes())
-        if self._owed:
-            await self.world.in_thread(self.store.write, self._remember)
-            self._owed.clear()
+        """Write what changed and was not written yet. Raises StoreError."""
+        await self._write(self.budget.changes())
 
-    def _remember(self, connection: Connection) -> None:
-        for family, pace in self._owed.items():
+    async def _write(self, changes: Mapping[Family, RememberedPace]) -> None:
+        if not changes:
+            return
+        try:
+            await self.world.in_thread(self.store.write, partial(self._remember, changes))
+        except BaseException:
+            # By the budget, which outlives a reload.
+            self.budget.owe(changes)
+            raise
+
+    def _remember(self, changes: Mapping[Family, RememberedPace], connection: Connection) -> None:
+        for family, pace in changes.items():
             remember_pace(connection, self.name, family, pace, at=self.world.now())
 
 

@@ -1,15 +1,15 @@
 """The pollers: what is asked of each account, by whom, and how often."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 import anyio
 from anyio.streams.memory import MemoryObjectSendStream
 
-from tmcwatch.api.budget import Budget
+from tmcwatch.api.budget import Budget, FamilyState
 from tmcwatch.api.client import Client
 from tmcwatch.app.parts import Parts
 from tmcwatch.app.promotions import Promotions
@@ -124,7 +124,8 @@ class Pollers:
         while True:
             metrics = self.parts.metrics
             metrics.skew(account.name, client.skew.total_seconds())
-            for family, state in budget.state().items():
+            states = budget.state()
+            for family, state in states.items():
                 metrics.budget(
                     account.name,
                     family.value,
@@ -132,13 +133,17 @@ class Pollers:
                     ceiling=state.ceiling,
                     paused_until=state.paused_until,
                 )
-            self._tell_of_pause(account, budget.state()[Family.PROCESSING].paused_until)
+            self._tell_of_pause(account, states)
             await anyio.sleep(self.config.watch.beat.total_seconds())
 
-    def _tell_of_pause(self, account: Account, until: datetime | None) -> None:
+    def _tell_of_pause(self, account: Account, states: Mapping[Family, FamilyState]) -> None:
         """Say what the first looks wait for: after a restart that may be an hour."""
-        if until is not None:
+        needed = [Family.PROCESSING]
+        if account.service_account is not None:
+            needed.append(Family.SECURITY)  # gives the tokens
+        pauses = [until for each in needed if (until := states[each].paused_until) is not None]
+        if pauses:
             for kind in kinds_of(self.config):
                 self.parts.health.look_waits(
-                    AccountName(account.name), kind, at=self.world.now(), until=until
+                    AccountName(account.name), kind, at=self.world.now(), until=max(pauses)
                 )

@@ -83,18 +83,28 @@ def _listed(keys: Sequence[str]) -> str:
 
 def _shares_that_differ(config: Plain) -> Found:
     """Tell of accounts that draw on one budget and do not agree how much it is."""
-    first: dict[str, tuple[str, Plain]] = {}
+    first: dict[str, tuple[str, float]] = {}
     for here, item in _mappings(config, ("accounts",)):
         budget, name = item.get("budget") or _way(item), item.get("name")
-        share = item.get("api_share", DEFAULT_SHARE)
-        if not isinstance(budget, str) or not isinstance(name, str):
+        share = _share(item.get("api_share", DEFAULT_SHARE))
+        if not isinstance(budget, str) or not isinstance(name, str) or share is None:
             continue
         other, theirs = first.setdefault(budget, (name, share))
         if share != theirs:
             where = "api_share" if "api_share" in item else "name"
             allowed = "the same for both, or a budget of its own by the key budget"
-            has = f"{other!r}, which has an api_share of {theirs}, not {share}"
+            has = f"{other!r}, which has an api_share of {theirs:g}, not {share:g}"
             yield (*here, where), f"it shares a budget with account {has}; allowed: {allowed}"
+
+
+def _share(given: Plain) -> float | None:
+    """Read a share, which is a text where it comes from the environment."""
+    if isinstance(given, bool) or not isinstance(given, int | float | str):
+        return None
+    try:
+        return float(given)
+    except (ValueError, OverflowError):  # no number, which is told elsewhere
+        return None
 
 
 def _way(account: Mapping[str, Plain]) -> str | None:
@@ -104,7 +114,7 @@ def _way(account: Mapping[str, Plain]) -> str | None:
     if not isinstance(address, str):
         return None
     try:
-        return way_to(address, proxy if isinstance(proxy, str) else None)
+        return way_to(address.rstrip("/"), proxy if isinstance(proxy, str) else None)
     except ValueError:  # no address of a proxy, which is told elsewhere
         return None
 

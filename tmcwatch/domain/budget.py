@@ -99,7 +99,7 @@ class Pace:
     climb: float
     """Seconds in which the rate returns to what was refused."""
     climbs_from: float
-    """The moment at which the climb began."""
+    """The moment at which the climb began, later by as long as there was trouble since."""
     tokens: float
     at: float
     """The moment up to which `tokens` and `rate` are reckoned."""
@@ -119,12 +119,17 @@ class Pace:
         return self.strikes > 0 or self.failures > 0
 
 
+def per_second(ceiling: float, share: float) -> float:
+    """Answer with the calls per second that a share of a ceiling in calls per minute grants."""
+    return ceiling * share / _MINUTE
+
+
 def fresh_pace(ceiling: float, share: float, *, at: float, tokens: float = 0.0) -> Pace:
     """Answer with the pace of a family whose `ceiling` is in calls per minute.
 
     Without `tokens` no two beginnings, however close, let out more than one pace would.
     """
-    granted = ceiling * share / _MINUTE
+    granted = per_second(ceiling, share)
     # As if just cut to what is granted: the climb begins there.
     refused = granted / CUT
     return Pace(
@@ -157,13 +162,13 @@ def passed(pace: Pace, at: float) -> Pace:
     gained = max(0.0, at - pace.at) * refill(pace.rate)
     later = replace(pace, tokens=min(burst(pace.rate), pace.tokens + gained), at=at)
     if pace.is_troubled:
-        return replace(later, climbs_from=at)
+        return replace(later, climbs_from=pace.climbs_from + at - pace.at)  # it stands still
     return replace(later, rate=_climbed(later))
 
 
 def granting(pace: Pace, ceiling: float, share: float) -> Pace:
     """Answer with the pace once the configuration grants another share."""
-    granted = ceiling * share / _MINUTE
+    granted = per_second(ceiling, share)
     if granted == pace.share:
         return pace
     changed = replace(pace, share=granted)
@@ -220,7 +225,7 @@ def answered(pace: Pace, *, pauses: int) -> Pace:
         return pace
     # The pause has filled the bucket: a full burst at once would be refused again.
     tokens = min(pace.tokens, 1.0)
-    return replace(pace, strikes=0, failures=0, probing=False, tokens=tokens, climbs_from=pace.at)
+    return replace(pace, strikes=0, failures=0, probing=False, tokens=tokens)
 
 
 def failed(pace: Pace, *, pauses: int, jitter: float) -> Pace:
@@ -235,7 +240,6 @@ def failed(pace: Pace, *, pauses: int, jitter: float) -> Pace:
     pause = min(doubled, LONGEST_PAUSE_AFTER_FAILURE) * jitter
     return replace(
         pace,
-        climbs_from=pace.at,
         paused_until=max(pace.paused_until, pace.at + pause.total_seconds()),
         pauses=pace.pauses + 1,
         failures=pace.failures + 1,
@@ -253,7 +257,8 @@ def throttled(pace: Pace, *, pauses: int, asked: timedelta | None, jitter: float
         until = pace.at + (asked or timedelta()).total_seconds()
         return replace(pace, paused_until=max(pace.paused_until, until))
     strikes = pace.strikes + 1
-    pause = pause_after(strikes, jitter=jitter) if asked is None else asked
+    # To come back at once after each refusal would be to ask for nothing but refusals.
+    pause = asked or pause_after(strikes, jitter=jitter)
     paused = replace(
         pace,
         climbs_from=pace.at,

@@ -63,7 +63,8 @@ class Follower:
         due = [run for run in followed if run.id not in shown and self._is_due(run)]
         seen, left, kept = await self._read(position, due, until)
         if left or head.doubt is not None:
-            await self._find_bad_ends(position, kept or len(self._statuses), until=until)
+            most = max(kept, 1) if left else len(self._statuses)
+            await self._find_bad_ends(position, most, until=until)
         settled = head.window.end - settle
         return head.doubt is None and any(
             _ought_to_show(row, head.window, before=settled) for row in seen
