@@ -111,10 +111,39 @@ def test_live_counts_what_goes_on(call, config, tmc, simulator):
     assert simulator.journal.by_status.keys() == {"200"}
 
 
-def test_live_and_assumptions_exclude_each_other(call, config):
-    result = budget(call, config(), "--live", "--tasks", "3")
+@pytest.mark.parametrize("option", ["--tasks", "--runs-per-hour"])
+def test_live_and_assumptions_exclude_each_other(call, config, option):
+    result = budget(call, config(), "--live", option, "3")
     assert result.exit_code == 2
-    assert result.stderr == "--live counts itself: leave out --tasks\n"
+    assert result.stderr == f"--live counts itself: leave out {option}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "other"),
+    [
+        (["--long", "31", "--open", "30"], "--open"),
+        (["--long", "500"], "--open"),
+        (["--failures-per-hour", "7", "--runs-per-hour", "6"], "--runs-per-hour"),
+    ],
+)
+def test_assumptions_that_contradict_each_other_are_refused(call, config, words, other):
+    result = budget(call, config(), *words)
+    assert result.exit_code == 2
+    assert result.stderr.endswith(f": raise {other} as well\n")
+    assert not result.stdout
+
+
+def test_long_times_are_told_as_people_say_them(call, config):
+    words = ("--tasks", "30000", "--runs-per-hour", "200000", "--open", "10000")
+    told = budget(call, config(), *words).stdout
+    assert re.search(r"an end is known after \d+ s at the median and \d+ s at most", told)
+    assert re.search(r"an end is known after \d+ min at the median and \d+ min at most", told)
+
+
+def test_a_terminal_wraps_what_is_explained_by_its_own_width(call, config):
+    told = budget(call, config(), FORCE_COLOR="1", COLUMNS="80").stdout
+    prose = told[told.index("For a window") :].splitlines()
+    assert all(60 < len(line) <= 80 for line in prose[:-1])
 
 
 def test_live_names_the_account_that_cannot_be_reached(call, config):

@@ -35,8 +35,25 @@ def test_pressure_is_told(call):
         table = call("status", "--url", url, FORCE_COLOR="1", COLUMNS="120").output
     refuses = "account prod: TMC refuses more than 120 of the 360 requests a minute allowed here"
     assert f"{refuses}; tasks are looked at every 34 s" in lines
-    assert f"account prod: no requests until {until}" in lines
+    assert f"account prod: TMC asked for a pause: no requests until {until}" in lines
     assert refuses in table
+
+
+def test_what_is_not_read_or_not_known_yet_is_told_on_a_terminal_too(call):
+    given: Any = STATUS["accounts"]
+    prod, new = given
+    unknown = {**prod["lists"][0], "reading": "unknown"}
+    accounts = [{**prod, "lists": [unknown]}, new]
+    with answering(status=(200, STATUS | {"accounts": accounts})) as url:
+        lines = call("status", "--url", url).output
+        table = call("status", "--url", url, FORCE_COLOR="1", COLUMNS="120").output
+    with answering(status=(200, STATUS | {"accounts": [new]})) as url:
+        empty = call("status", "--url", url, FORCE_COLOR="1", COLUMNS="120").output
+    for text in (lines, table):
+        assert "by what is not known yet; " in text
+        assert "account new: nothing read yet" in text
+    assert "nothing read yet" in empty
+    assert "watermark" not in empty
 
 
 PROMOTION = {

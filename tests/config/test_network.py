@@ -4,6 +4,7 @@ import pytest
 
 from tests.contracts.certificates import authority, self_signed
 from tmcwatch.config import ConfigError, authority_files, check_files, load
+from tmcwatch.telemetry.redaction import without_secrets
 
 CONFIG = """
 accounts:
@@ -121,8 +122,10 @@ def test_what_is_no_proxy_is_told_with_its_line_and_without_the_password(config,
             config("proxy", value, environ)
         told = str(caught.value)
         assert "c.yaml:9: accounts[1].proxy: " in told
-        assert "allowed: a proxy such as http://host:3128" in told
+        assert "this value is not accepted; allowed: a proxy such as http://host:3128" in told
         assert SECRET not in told
+        # The hint is of use in the log of a refused reload, too.
+        assert without_secrets(told) == told
 
 
 def test_the_name_of_a_budget_tells_the_way_without_the_password(tmp_path):

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from tmcwatch.app.beats import Beats
+from tmcwatch.app.beats import KEPT_AFTER, Beats
 from tmcwatch.domain.execution import AccountName, Kind
 from tmcwatch.telemetry.metrics import Metrics
 
@@ -26,11 +26,17 @@ def told(beats, *apart: float):
 
 
 def test_a_beat_that_stretches_is_told_once_and_so_is_its_end(metrics):
-    assert told(Beats(metrics), 10, 14, 16, 40, 10, 10, 30) == [
+    calm = [10] * KEPT_AFTER
+    assert told(Beats(metrics), 10, 14, 16, 40, *calm, 10, 30) == [
         ("beat_stretched", 16),
         ("beat_kept", 10),
         ("beat_stretched", 30),
     ]
+
+
+def test_pressure_that_lasts_is_one_line_though_some_looks_come_in_time(metrics):
+    almost = [10] * (KEPT_AFTER - 1)
+    assert told(Beats(metrics), 16, *almost, 20, *almost, 20) == [("beat_stretched", 16)]
 
 
 def test_the_last_beat_is_known_by_list_and_as_a_metric(metrics):

@@ -3,10 +3,12 @@
 import random
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from functools import partial
 
 import anyio
 import pytest
+from structlog.testing import capture_logs
 
 from tests.threads import inline
 from tmcwatch.api.budget import Budget
@@ -36,9 +38,9 @@ async def _opened(store, world, accounts, budgets):
     return kept, failures
 
 
-async def slow_down(budget):
+async def slow_down(budget, retry_after=None):
     async with budget.slot(Family.PROCESSING, Purpose.HEAD) as slot:
-        slot.throttled(None)
+        slot.throttled(retry_after)
 
 
 def rate(budget):
@@ -77,6 +79,20 @@ async def test_a_budget_in_use_stays_and_one_out_of_use_goes_on_later_from_the_s
     await opened([account("a"), account("c", url=US)], budgets)
     assert budgets[EU] is not before
     assert rate(budgets[EU]) == rate(before) < 6
+
+
+async def test_a_pause_that_goes_on_after_a_restart_is_told(opened):
+    budgets: dict[str, Budget] = {}
+    kept, _ = await opened([account("a")], budgets)
+    await slow_down(budgets[EU], timedelta(minutes=1))
+    await write_last_changes(kept)
+    with capture_logs() as logs:
+        await opened([account("a")], {})
+        await anyio.sleep(61)
+        await opened([account("a")], {})
+    assert [(line["event"], line["budget"], line["family"]) for line in logs] == [
+        ("pause_goes_on", EU, "processing")
+    ]
 
 
 async def test_a_store_that_cannot_be_read_gives_a_fresh_budget_and_is_told(opened, tmp_path):

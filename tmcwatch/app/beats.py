@@ -12,6 +12,8 @@ log = structlog.get_logger()
 
 STRETCHED = 1.5
 """How many beats apart two looks may begin before that is worth a line in the log."""
+KEPT_AFTER = 10
+"""Looks in a row that keep their beat, before that is, too: pressure lets some through."""
 
 
 class Beats:
@@ -20,7 +22,8 @@ class Beats:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._last: dict[tuple[AccountName, Kind], timedelta] = {}
-        self._stretched: set[tuple[AccountName, Kind]] = set()
+        self._kept: dict[tuple[AccountName, Kind], int] = {}
+        """Of what is stretched: how many looks in a row kept their beat since."""
 
     def of(self, account: AccountName) -> Mapping[Kind, timedelta]:
         return {kind: apart for (name, kind), apart in self._last.items() if name == account}
@@ -30,13 +33,13 @@ class Beats:
         key = account, kind
         self._last[key] = apart
         self._metrics.beat(account, kind.value, apart.total_seconds())
-        is_stretched = apart > STRETCHED * beat
-        if is_stretched == (key in self._stretched):
-            return
         facts = {"account": account, "kind": kind.value, "seconds": round(apart.total_seconds())}
-        if is_stretched:
-            self._stretched.add(key)
-            log.warning("beat_stretched", configured=round(beat.total_seconds()), **facts)
-        else:
-            self._stretched.discard(key)
-            log.info("beat_kept", **facts)
+        if apart > STRETCHED * beat:
+            if key not in self._kept:
+                log.warning("beat_stretched", configured=round(beat.total_seconds()), **facts)
+            self._kept[key] = 0
+        elif key in self._kept:
+            self._kept[key] += 1
+            if self._kept[key] == KEPT_AFTER:
+                del self._kept[key]
+                log.info("beat_kept", **facts)

@@ -72,6 +72,7 @@ async def open_budgets(
             log.warning("budget_not_recalled", budget=name, problem=str(error))
             failed(error)
             remembered = {}
+        _tell_of_pauses(name, remembered, world)
         budgets[name] = Budget(share, now=world.now, random=world.random, remembered=remembered)
     # One that comes back later goes on from the store, which knows what happened in between.
     for name in budgets.keys() - shares.keys():
@@ -79,6 +80,14 @@ async def open_budgets(
     return [
         BudgetKeeping(name=name, budget=budgets[name], store=store, world=world) for name in shares
     ]
+
+
+def _tell_of_pauses(name: str, remembered: Mapping[Family, RememberedPace], world: World) -> None:
+    """Say why nothing is asked at first: TMC may have wished so before a restart."""
+    for family, pace in remembered.items():
+        if pace.paused_until is not None and pace.paused_until > world.now():
+            until = pace.paused_until.isoformat(timespec="seconds")
+            log.warning("pause_goes_on", budget=name, family=family.value, until=until)
 
 
 async def write_last_changes(kept: Iterable[BudgetKeeping]) -> None:

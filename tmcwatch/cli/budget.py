@@ -60,7 +60,8 @@ def command(*, path: Path, live: bool, as_json: bool, **assumed: float | None) -
     """
     given = {name: value for name, value in assumed.items() if value is not None}
     if live and given:
-        raise wrong_usage(f"--live counts itself: leave out --{next(iter(given))}")
+        option = next(iter(given)).replace("_", "-")
+        raise wrong_usage(f"--live counts itself: leave out --{option}")
     config = configured(path)
     shared = shared_budgets(config)
     loads = _asked(config, shared) if live else _reckoned(config, shared, given)
@@ -92,8 +93,19 @@ def _json(path: Path, plans: list[Planned], *, live: bool) -> dict[str, object]:
 def _reckoned(config: Config, shared: tuple[Shared, ...], given: dict[str, Any]) -> Loads:
     names = {"open": "open_runs", "long": "long_runs"}
     assumed = Assumed(**{names.get(name, name): value for name, value in given.items()})
-    load = assumed.load(kinds_of(config))
+    load = _consistent(assumed.load(kinds_of(config)))
     return [[load] * len(one.accounts) for one in shared]
+
+
+def _consistent(load: AccountLoad) -> AccountLoad:
+    for each in load.lists:
+        if each.open_runs.long > each.open_runs.number:
+            raise wrong_usage("--long is more than are open at any time: raise --open as well")
+        if each.bad_ends_per_hour > each.runs_per_hour:
+            raise wrong_usage(
+                "--failures-per-hour is more than run: raise --runs-per-hour as well"
+            )
+    return load
 
 
 def _asked(config: Config, shared: tuple[Shared, ...]) -> Loads:

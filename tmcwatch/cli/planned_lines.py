@@ -1,6 +1,8 @@
 """A plan of requests as people read it: a table on a terminal, plain lines in a pipe."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
 import click
 from rich.console import Console
@@ -10,6 +12,7 @@ from rich.table import Table
 from tmcwatch.cli.planned import Planned, families, span
 from tmcwatch.domain.budget import CEILINGS, Family, Purpose
 from tmcwatch.domain.fitting import Plan, Use
+from tmcwatch.domain.spoken import span as spoken
 from tmcwatch.domain.window import Reading
 
 WORDS = {
@@ -21,13 +24,17 @@ WORDS = {
     Purpose.AUDIT: "checking again",
 }
 READINGS = (
-    "For a window of time TMC shows the runs that overlap it (as documented), or only those that",
-    "were triggered in it (as reported): tmcwatch finds out which, once it runs. By trigger, runs",
-    "that are still open have to be asked for besides. A plan fits if it does under both.",
+    "For a window of time TMC shows the runs that overlap it (as documented), or only those that "
+    "were triggered in it (as reported): tmcwatch finds out which, once it runs. By trigger, runs "
+    "that are still open have to be asked for besides. A plan fits if it does under both."
 )
+PIPE_WIDTH = 93
+"""Of what is prose; a terminal wraps by its own width."""
 
 SMALLEST = 0.05
 """What is less is not worth a figure."""
+TELLING = 120.0
+"""Seconds from which on minutes tell more."""
 
 
 def show(plans: Sequence[Planned], *, live: bool) -> None:
@@ -38,8 +45,9 @@ def show(plans: Sequence[Planned], *, live: bool) -> None:
         else:
             for line in _lines(one, live=live):
                 click.echo(line)
-    for line in READINGS:
-        console.print(line) if console.is_terminal else click.echo(line)
+    console.print(READINGS) if console.is_terminal else click.echo(
+        textwrap.fill(READINGS, PIPE_WIDTH)
+    )
 
 
 def _lines(one: Planned, *, live: bool) -> Iterator[str]:
@@ -80,8 +88,8 @@ def _of_granted(use: Use, plan: Plan, family: Family) -> str:
 def _delays(plan: Plan) -> str:
     delay = plan.delay
     return (
-        f"an end is known after {delay.median:,.0f} s at the median and {delay.most:,.0f} s at "
-        f"most; nothing is missing, proven after {delay.proven:,.0f} s"
+        f"an end is known after {_said(delay.median)} at the median and {_said(delay.most)} at "
+        f"most; nothing is missing, proven after {_said(delay.proven)}"
     )
 
 
@@ -90,8 +98,8 @@ def _history(plan: Plan) -> str:
         return "no history is read"
     if plan.history_minutes is None:
         return f"nothing is left for the history, once {plan.history:,.0f} requests"
-    minutes = max(plan.history_minutes, 1)
-    return f"the history is once {plan.history:,.0f} requests more, within {minutes:,.0f} min"
+    within = spoken(timedelta(minutes=max(round(plan.history_minutes), 1)))
+    return f"the history is once {plan.history:,.0f} requests more, within {within}"
 
 
 def _draw(console: Console, one: Planned, *, live: bool) -> None:
@@ -131,6 +139,10 @@ def _head(one: Planned) -> str:
 
 def _verdict(one: Planned) -> str:
     return "fits" if one.fits else "does not fit"
+
+
+def _said(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < TELLING else spoken(timedelta(seconds=seconds))
 
 
 def _rate(number: float) -> str:

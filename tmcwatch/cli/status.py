@@ -64,14 +64,13 @@ def _show(status: Json, fresh: Json) -> None:
 def _lines(status: Json, fresh: Json) -> Iterator[str]:
     yield f"tmcwatch {status['version']}: {_freshness(fresh)}"
     for account in status["accounts"]:
-        if not account["lists"]:
-            yield f"account {account['name']}: nothing read yet"
+        yield from _unread(account)
         for one in account["lists"]:
             yield (
                 f"account {account['name']}: {one['kind']}s: "
                 f"watermark {_age(one['watermark_age_seconds'])} old, "
                 f"head {_age(one['head_age_seconds'])} old, open {_open(one)}, {_ended(one)}, "
-                f"windows read by {one['reading']}{_catching_up(one)}"
+                f"windows read by {_reading(one)}{_catching_up(one)}"
             )
         yield from _pressure(account)
     for one in status.get("promotions", ()):
@@ -107,14 +106,22 @@ def _draw_lists(console: Console, status: Json) -> None:
         ages = (_age(one["watermark_age_seconds"]), _age(one["head_age_seconds"]))
         numbers = (str(ended[name]) for name in ("succeeded", "failed", "other"))
         read.add_row(account, f"{one['kind']}s", *ages, _open(one), *numbers)
-    console.print(read)
+    if lists:
+        console.print(read)
+    for line in (line for account in status["accounts"] for line in _unread(account)):
+        console.print(line)
     for account, one in lists:
         console.print(
-            f"{account}: TMC reads windows of {one['kind']}s by {one['reading']}; "
+            f"{account}: TMC reads windows of {one['kind']}s by {_reading(one)}; "
             f"a row may be {_age(one['settle_seconds'] or 0)} late{_catching_up(one)}"
         )
     for line in (line for account in status["accounts"] for line in _pressure(account)):
         console.print(f"[yellow]{line}[/]")
+
+
+def _unread(account: Json) -> Iterator[str]:
+    if not account["lists"]:
+        yield f"account {account['name']}: nothing read yet"
 
 
 def _pressure(account: Json) -> Iterator[str]:
@@ -131,7 +138,14 @@ def _pressure(account: Json) -> Iterator[str]:
             f"{granted * 60:.0f} requests a minute allowed here{beats}"
         )
     if account["paused_until"] is not None:
-        yield f"account {account['name']}: no requests until {account['paused_until']}"
+        yield (
+            f"account {account['name']}: TMC asked for a pause: no requests until "
+            f"{account['paused_until']}"
+        )
+
+
+def _reading(one: Json) -> str:
+    return "what is not known yet" if one["reading"] == "unknown" else str(one["reading"])
 
 
 def _catching_up(one: Json) -> str:

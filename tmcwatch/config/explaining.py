@@ -25,7 +25,7 @@ _ALLOWED = {
     "model_type": "a mapping of keys",
     "model_attributes_type": "a mapping of keys",
 }
-_SECRET = frozenset({"token", "service_account", "url", "external_url"})
+_SECRET = frozenset({"token", "service_account", "proxy", "url", "external_url"})
 
 
 def explained(

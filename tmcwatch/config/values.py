@@ -113,8 +113,10 @@ def _proxy(value: SecretStr) -> SecretStr:
     if parts is None or parts.path not in {"", "/"} or parts.query or parts.fragment:
         raise wrong(
             "something else",
-            "a proxy such as http://host:3128 or http://user:password@host:3128, or https://; "
-            "percent-encoded where the password has other characters than letters and digits",
+            # Not one address with a password in it: the log would redact that in an example, too.
+            "a proxy such as http://host:3128, or https://; with user:password@ before the host "
+            "where it asks for them, percent-encoded where the password has other characters than "
+            "letters and digits",
         )
     return value
 
