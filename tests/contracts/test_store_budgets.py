@@ -15,8 +15,10 @@ from tmcwatch.store.opening import open_store
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 EU = "https://api.eu.cloud.talend.com"
-PAUSED = RememberedPace(rate=4.8, paused_until=NOON + timedelta(seconds=30, microseconds=1))
-CALM = RememberedPace(rate=0.1 + 0.2, paused_until=None)
+PAUSED = RememberedPace(
+    rate=4.8, paused_until=NOON + timedelta(seconds=30, microseconds=1), asked_at=NOON
+)
+CALM = RememberedPace(rate=0.1 + 0.2, paused_until=None, asked_at=NOON)
 
 
 @pytest.fixture
@@ -71,5 +73,7 @@ def test_a_store_of_the_schema_that_first_had_budgets_is_read(tmp_path):
         connection.executescript(script.read_text())
     store = open_store(url_of(tmp_path / "old.db"))
     pause = NOON + timedelta(seconds=30)
-    assert remembered(store) == {Family.PROCESSING: RememberedPace(rate=4.8, paused_until=pause)}
+    assert remembered(store) == {
+        Family.PROCESSING: RememberedPace(rate=4.8, paused_until=pause, asked_at=NOON)
+    }
     store.close()

@@ -291,7 +291,7 @@ async def test_what_the_next_head_waits_for_becomes_as_urgent_as_the_head(now):
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(heads)
         await anyio.wait_all_tasks_blocked()
-        with before_the_head(anyio.current_time() + 40):
+        with before_the_head(anyio.current_time() + 10):
             async with budget.slot(P, Purpose.NAMES) as slot:
                 log.append((Purpose.NAMES, anyio.current_time()))
                 assert not slot.is_late  # names have more time than a head
@@ -414,3 +414,23 @@ async def test_no_purpose_waits_longer_than_its_bound(heads, others, now):
         tasks.cancel_scope.cancel()
     turns = OVERDUE_EVERY * (len(others) + heads + 1)
     assert all(waited <= patience(purpose, beat) + turns / rate for purpose, waited in waits)
+
+
+async def test_a_slow_family_need_not_wait_for_its_first_call_of_all(now):
+    budget = Budget(0.01, now=now, random=lambda: 0.0)
+    began = anyio.current_time()
+    await go(budget, family=Family.SECURITY)
+    assert anyio.current_time() == began
+    await go(budget, family=Family.SECURITY)
+    assert anyio.current_time() - began == pytest.approx(100)
+
+
+@pytest.mark.parametrize(("away", "waits"), [(5, 95), (70, 30), (500, 0)])
+async def test_a_restart_counts_the_time_since_the_last_call_of_a_slow_family(away, waits, now):
+    before = Budget(0.01, now=now, random=lambda: 0.0)
+    await go(before, family=Family.SECURITY)
+    await anyio.sleep(away)
+    after = Budget(0.01, now=now, random=lambda: 0.0, remembered=before.changes())
+    began = anyio.current_time()
+    await go(after, family=Family.SECURITY)
+    assert anyio.current_time() - began == pytest.approx(waits)

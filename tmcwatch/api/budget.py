@@ -26,6 +26,7 @@ from tmcwatch.domain.budget import (
     failed,
     fresh_pace,
     granting,
+    is_slow,
     not_called,
     passed,
     per_second,
@@ -289,7 +290,13 @@ class Budget:
         return lane.pace
 
     def _begun(self, lane: _Lane, at: float) -> Pace:
-        fresh = fresh_pace(lane.ceiling, self._share, at=at, tokens=self._saved)
+        # The first life of a family: nothing was asked before it.
+        saved = (
+            max(self._saved, 1.0)
+            if is_slow(per_second(lane.ceiling, self._share))
+            else self._saved
+        )
+        fresh = fresh_pace(lane.ceiling, self._share, at=at, tokens=saved)
         pace = self._remembering.begun(lane.family, fresh)
         if pace.paused_until > at:
             lane.paused_until = self._now() + timedelta(seconds=pace.paused_until - at)
@@ -318,6 +325,7 @@ class Budget:
                 return seconds
             waiting, lane.turns = turn
             lane.pace = pace = called(pace)
+            self._remembering.called(lane.family, pace)
             waiter = lane.waiters.pop(waiting.number)
             waiter.granted, waiter.pauses = True, pace.pauses
             waiter.room.free -= 1

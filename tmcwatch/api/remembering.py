@@ -7,7 +7,7 @@ from typing import NamedTuple
 import anyio
 import anyio.lowlevel
 
-from tmcwatch.domain.budget import Family, Pace, RememberedPace, resumed
+from tmcwatch.domain.budget import Family, Pace, RememberedPace, is_slow, resumed
 
 STEP = 0.05
 """The part of the share by which a rate has to change to be written: it climbs all the time."""
@@ -32,6 +32,9 @@ class Remembering:
         self._remembered = remembered
         self._now = now
         self._noted: dict[Family, _Noted] = {}
+        self._asked_at = {
+            family: one.asked_at for family, one in remembered.items() if one.asked_at is not None
+        }
         self._changes: dict[Family, RememberedPace] = {}
         self._news = anyio.Event()
 
@@ -54,6 +57,15 @@ class Remembering:
         before = self._noted.get(family)
         if before is not None and noted.is_like(before, share=pace.share):
             return
+        self._change(family, pace, noted)
+
+    def called(self, family: Family, pace: Pace) -> None:
+        """Take note of a call, where each counts."""
+        if is_slow(pace.rate):
+            self._asked_at[family] = self._now()
+            self._change(family, pace, _noted(pace))
+
+    def _change(self, family: Family, pace: Pace, noted: _Noted) -> None:
         self._noted[family] = noted
         until = noted.paused_until
         self._changes[family] = RememberedPace(
@@ -61,6 +73,7 @@ class Remembering:
             paused_until=None
             if until is None
             else self._now() + timedelta(seconds=until - pace.at),
+            asked_at=self._asked_at.get(family),
         )
         self._news.set()
 

@@ -62,6 +62,9 @@ BURST = 4.0
 BURSTS_PER_MINUTE = 20
 """No burst is more than this part of what a minute allows."""
 
+SLOW = 1.0
+"""Calls per second below which a family is slow."""
+
 CUT = 0.85
 CUT_AT_MOST_EVERY = timedelta(seconds=5).total_seconds()
 SLOWEST = 0.1
@@ -319,17 +322,32 @@ class RememberedPace:
     """Calls per second that TMC bore."""
     paused_until: datetime | None
     """The end of the last pause, on our clock; None once TMC served a call after it."""
+    asked_at: datetime | None = None
+    """When it was asked last, on our clock, where it may be asked only slowly."""
+
+
+def is_slow(rate: float) -> bool:
+    """Tell whether a family is asked so rarely that to wait for a first call takes long.
+
+    There each call is remembered, so that a restart need not wait as if one had just been made.
+    """
+    return rate < SLOW
 
 
 def resumed(pace: Pace, remembered: RememberedPace, *, now: datetime) -> Pace:
     """Answer with a fresh pace that goes on from what was remembered.
 
-    It begins with nothing saved up, and a pause ends with one probe: restarts never burst.
+    It begins with nothing saved up but, where it is slow, what the time since its last call makes
+    of one call, and a pause ends with one probe: restarts never burst.
     """
     rate = max(SLOWEST * pace.share, min(remembered.rate, pace.share))
     refused = rate / CUT
     climb = _climb(refused, timedelta())
-    begun = replace(pace, rate=rate, refused=refused, climb=climb, tokens=0.0)
+    tokens = 0.0
+    if remembered.asked_at is not None and is_slow(rate):
+        since = max((now - remembered.asked_at).total_seconds(), 0.0)
+        tokens = min(since * refill(rate), 1.0)
+    begun = replace(pace, rate=rate, refused=refused, climb=climb, tokens=tokens)
     if remembered.paused_until is None:
         return begun
     # A clock that was put back must not make a pause of days.

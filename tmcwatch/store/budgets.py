@@ -25,7 +25,10 @@ _FAMILIES = {family.value: family for family in Family}
 def remember_pace(
     connection: Connection, name: str, family: Family, pace: RememberedPace, *, at: datetime
 ) -> None:
-    """Write how fast a family may be asked within the budget of that name, in place of before."""
+    """Write how fast a family may be asked within the budget of that name, in place of before.
+
+    What is written `at` a moment was asked then at the latest, unless the pace tells when.
+    """
     connection.execute(
         _REMEMBER,
         {
@@ -33,7 +36,7 @@ def remember_pace(
             "family": family.value,
             "rate": pace.rate,
             "paused_until": stored(pace.paused_until),
-            "at": stored(at),
+            "at": stored(pace.asked_at or at),
         },
     )
 
@@ -43,7 +46,9 @@ def remembered_paces(connection: Connection, name: str) -> Mapping[Family, Remem
     return {
         # Another version may have told families apart that this one does not know.
         _FAMILIES[values.family]: RememberedPace(
-            rate=values.rate, paused_until=loaded(values.paused_until)
+            rate=values.rate,
+            paused_until=loaded(values.paused_until),
+            asked_at=loaded(values.at),
         )
         for values in connection.execute(_PACES, {"asked": name})
         if values.family in _FAMILIES
