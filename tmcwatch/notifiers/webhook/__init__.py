@@ -3,113 +3,48 @@
 import json
 import re
 import ssl
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from pathlib import Path
-from typing import Annotated
-from urllib.parse import SplitResult, urlsplit
 
 import httpx
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, SecretStr
 
-from tmcwatch.domain.alert import Alert
 from tmcwatch.domain.message import Message, Words
 from tmcwatch.notifiers import Notifier, NotifierError, Outside, Receipt
+from tmcwatch.notifiers.webhook.options import Options
+from tmcwatch.notifiers.webhook.payload import payload
+from tmcwatch.notifiers.webhook.signing import SecretProblem, secret_in, signature
+from tmcwatch.telemetry.redaction import redact
 
 IDEMPOTENT = True
 
-LONGEST_TIMEOUT = timedelta(seconds=15)  # a send has 20 seconds in all
 LONGEST_ANSWER = 64 * 1024
-LONGEST_TEXT = 10_000
-NOT_ENDED = "0001-01-01T00:00:00Z"
-"""What Alertmanager says of an alert that still fires."""
 _SHOWN_OF_ANSWER = 200
 _PERMANENT = {400, 401, 403, 404, 410}
 _AUTHENTICATION = {401, 403}
 _ASKS_TO_WAIT = {429, 503}
-_SECONDS = {"ms": 0.001, "s": 1.0}
-
-
-def _address(secret: SecretStr) -> SecretStr:
-    try:
-        parts = urlsplit(secret.get_secret_value())
-        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = None
-    if not usable or re.search(r"[\s\x00-\x1f]", secret.get_secret_value()):
-        raise ValueError("must be an address like https://example.org/path")
-    return secret
-
-
-def _headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
-    for name, text in headers.items():
-        if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
-            raise ValueError(f"{name!r} cannot be the name of a header")
-        if not re.fullmatch(r"[\x20-\x7e\t]*", text.get_secret_value()):
-            raise ValueError(f"{name}: the value may only hold printable ASCII")
-    return headers
-
-
-def _duration(written: object) -> object:
-    if isinstance(written, str) and (found := re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s)", written)):
-        return timedelta(seconds=float(found[1]) * _SECONDS[found[2]])
-    if isinstance(written, timedelta):
-        return written
-    raise ValueError("must be a duration such as 10s")
-
-
-def _timeout(timeout: timedelta) -> timedelta:
-    if not timedelta(0) < timeout <= LONGEST_TIMEOUT:
-        raise ValueError("must be more than 0s and at most 15s")
-    return timeout
-
-
-class Options(BaseModel):
-    """Where to post, and how to be trusted there."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    url: Annotated[SecretStr, AfterValidator(_address)]
-    headers: Annotated[dict[str, SecretStr], AfterValidator(_headers)] = {}
-    timeout: Annotated[timedelta, AfterValidator(_timeout), BeforeValidator(_duration)] = (
-        timedelta(seconds=10)
-    )
-    verify: bool = True
-    ca_file: Path | None = None
-
-    @property
-    def parts(self) -> SplitResult:
-        return urlsplit(self.url.get_secret_value())
 
 
 class Webhook:
     def __init__(self, options: Options, outside: Outside) -> None:
         self._options = options
         self._now = outside.now
+        self._in_thread = outside.in_thread
         self._client = _client(options, outside)
         self._host = options.parts.hostname or ""
 
     async def send(self, message: Message, words: Words) -> Receipt:
-        given = {name: text.get_secret_value() for name, text in self._options.headers.items()}
-        headers = httpx.Headers(given)
-        headers.update(
-            {
-                "Content-Type": "application/json",
-                "Idempotency-Key": message.key,
-                "Accept-Encoding": "identity",  # the size of an answer is limited as it arrives
-            }
-        )
+        body = json.dumps(payload(message, words)).encode()
+        secret = await self._secret()
         try:
             async with self._client.stream(
                 "POST",
                 self._options.url.get_secret_value(),
-                content=json.dumps(payload(message, words)),
-                headers=headers,
+                content=body,
+                headers=self._headers(message.key, body, secret),
                 timeout=httpx.Timeout(self._options.timeout.total_seconds()),
                 follow_redirects=False,
             ) as response:
-                return await self._receipt(response)
+                return await self._receipt(response, secret)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             # The error's own text may hold the address.
             problem = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).lower()
@@ -118,7 +53,35 @@ class Webhook:
     async def aclose(self) -> None:
         await self._client.aclose()
 
-    async def _receipt(self, response: httpx.Response) -> Receipt:
+    async def _secret(self) -> bytes | None:
+        """Answer with what to sign by; a file is read each time, so that a new one counts."""
+        if self._options.hmac_secret is not None:
+            return self._options.hmac_secret.get_secret_value().encode()
+        if self._options.hmac_secret_file is None:
+            return None
+        try:
+            secret = await self._in_thread(secret_in, self._options.hmac_secret_file)
+        except SecretProblem as problem:
+            text = f"{self._host}: hmac_secret_file: {problem}"
+            raise NotifierError(text, permanent=False) from problem
+        redact(secret.decode(errors="replace"))
+        return secret
+
+    def _headers(self, key: str, body: bytes, secret: bytes | None) -> httpx.Headers:
+        given = {name: text.get_secret_value() for name, text in self._options.headers.items()}
+        headers = httpx.Headers(given)
+        headers.update(
+            {
+                "Content-Type": "application/json",
+                "Idempotency-Key": key,
+                "Accept-Encoding": "identity",  # the size of an answer is limited as it arrives
+            }
+        )
+        if secret is not None:
+            headers.update(signature(secret, key=key, body=body, at=self._now()))
+        return headers
+
+    async def _receipt(self, response: httpx.Response, secret: bytes | None) -> Receipt:
         """Answer with a receipt as soon as the status says accepted, whatever follows it."""
         status = response.status_code
         if response.is_success:
@@ -126,7 +89,7 @@ class Webhook:
         if response.is_redirect:
             text = f"{self._host}: {status}: it redirects elsewhere, which is not followed"
             raise NotifierError(text, permanent=True)
-        shown = self._shown(await _beginning(response))
+        shown = self._shown(await _beginning(response), secret or b"")
         raise NotifierError(
             f"{self._host}: answered {status}{shown}",
             permanent=status in _PERMANENT,
@@ -134,80 +97,19 @@ class Webhook:
             retry_after=_retry_after(response, self._now()) if status in _ASKS_TO_WAIT else None,
         )
 
-    def _shown(self, answer: bytes) -> str:
-        """Answer with the beginning of what the receiver says, without what we sent it."""
+    def _shown(self, answer: bytes, secret: bytes) -> str:
+        """Answer with the beginning of what the receiver says, without what it shares with us."""
         parts = self._options.parts
-        secrets = [text.get_secret_value() for text in self._options.headers.values()]
+        secrets = [secret.decode(errors="replace")]
+        secrets += [text.get_secret_value() for text in self._options.headers.values()]
         secrets += [word for text in secrets for word in text.split()]
         secrets += [parts.username or "", parts.password or "", parts.query]
         secrets += [parts.path, *parts.path.split("/"), *parts.query.split("=")]
         text = answer.decode(errors="replace")
-        for secret in sorted(filter(None, secrets), key=len, reverse=True):
-            text = text.replace(secret, "…")
+        for hidden in sorted(filter(None, secrets), key=len, reverse=True):
+            text = text.replace(hidden, "…")
         line = " ".join(re.sub(r"[^\x20-\x7e\xa0-\ud7ff]", " ", text).split())
         return f": {line[:_SHOWN_OF_ANSWER]}" if line else ""
-
-
-def payload(message: Message, words: Words) -> dict[str, object]:
-    """Answer with the message as Alertmanager's webhook says it, and what we know beyond that."""
-    return {
-        "version": "4",
-        "groupKey": _clean(message.group_key),
-        "truncatedAlerts": 0,
-        "status": message.status.value,
-        "receiver": _clean(message.receiver),
-        "groupLabels": _texts(message.group_labels),
-        "commonLabels": _in_common([_labels(alert) for alert in message.alerts]),
-        "commonAnnotations": _in_common([_texts(alert.annotations) for alert in message.alerts]),
-        "externalURL": _clean(message.external_url),
-        "alerts": [_alert(alert) for alert in message.alerts],
-        "tmcwatch": {
-            "messageKey": _clean(message.key),
-            "toldBefore": message.told_before,
-            "title": _clean(words.title),
-            "counts": {_clean(alert.id): alert.count for alert in message.alerts},
-            "endReasons": {
-                _clean(alert.id): alert.end_reason.value
-                for alert in message.alerts
-                if alert.end_reason
-            },
-        },
-    }
-
-
-def _alert(alert: Alert) -> dict[str, object]:
-    return {
-        "status": alert.status.value,
-        "labels": _labels(alert),
-        "annotations": _texts(alert.annotations),
-        "startsAt": _moment(alert.starts_at),
-        "endsAt": _moment(alert.ends_at) if alert.ends_at else NOT_ENDED,
-        "generatorURL": _clean(alert.annotations.get("link", "")),
-        "fingerprint": _clean(alert.id),
-    }
-
-
-def _labels(alert: Alert) -> dict[str, str]:
-    return {"alertname": _clean(alert.rule), **_texts(alert.labels)}
-
-
-def _texts(texts: Mapping[str, str]) -> dict[str, str]:
-    return {_clean(name): _clean(text) for name, text in texts.items()}
-
-
-def _clean(text: str) -> str:
-    """Cut, and without lone surrogates, which strict readers of JSON refuse."""
-    cut = text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
-    return cut.encode(errors="replace").decode()
-
-
-def _in_common(mappings: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    shared = set.intersection(*(set(mapping.items()) for mapping in mappings)) if mappings else ()
-    return dict(sorted(shared))
-
-
-def _moment(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _client(options: Options, outside: Outside) -> httpx.AsyncClient:
