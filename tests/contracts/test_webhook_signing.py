@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.receiving import Receiver
 from tests.threads import inline
 from tmcwatch.config import ConfigError, check_files, load
 from tmcwatch.domain.alert import Alert, AlertId, Severity
@@ -50,7 +51,7 @@ def is_genuine(monkeypatch):
     return names["is_genuine"]
 
 
-def message(key="key-1"):
+def message():
     alert = Alert(
         id=AlertId("a"),
         rule="failed",
@@ -64,7 +65,7 @@ def message(key="key-1"):
         changed_at=NOW,
     )
     return Message(
-        key=key,
+        key="key-1",
         receiver="team",
         group_key="g",
         group_labels={},
@@ -73,32 +74,23 @@ def message(key="key-1"):
     )
 
 
-async def posted(*, at=NOW, answer=None, key="key-1", **options):
-    """Send a message; answers with the request that came."""
-    requests = []
-
-    def take(request):
-        requests.append(request)
-        return answer or httpx.Response(200)
-
-    outside = Outside(
-        http=lambda: httpx.AsyncClient(transport=httpx.MockTransport(take)),
-        in_thread=inline,
-        now=lambda: at,
-    )
-    model = options_of("webhook").model_validate({"url": "https://h.example.org/", **options})
-    webhook = build("webhook", model, outside)
-    try:
-        await webhook.send(message(key), WORDS)
-    finally:
-        await webhook.aclose()
-    (request,) = requests
-    return request
+async def posted(*, at=NOW, status=200, answer=b"", **options):
+    """Send a message over a real socket; answers with the headers and the body that came."""
+    outside = Outside(http=httpx.AsyncClient, in_thread=inline, now=lambda: at)
+    receiver = Receiver(status=status, answer=answer)
+    with receiver.open():
+        given = {"url": f"http://{receiver.address}/", **options}
+        webhook = build("webhook", options_of("webhook").model_validate(given), outside)
+        try:
+            await webhook.send(message(), WORDS)
+        finally:
+            await webhook.aclose()
+    (received,) = receiver.received
+    return httpx.Headers(received.headers), received.body
 
 
 async def test_the_readmes_example_takes_what_was_sent_and_nothing_else(is_genuine):
-    request = await posted(hmac_secret=SECRET)
-    headers, body = request.headers, request.content
+    headers, body = await posted(hmac_secret=SECRET)
     assert is_genuine(SECRET.encode(), headers, body)
     assert not is_genuine(b"another secret", headers, body)
     assert not is_genuine(SECRET.encode(), headers, body + b" ")
@@ -109,8 +101,8 @@ async def test_the_readmes_example_takes_what_was_sent_and_nothing_else(is_genui
 
 @pytest.mark.parametrize(("minutes", "taken"), [(4, True), (6, False)])
 async def test_what_is_sent_again_much_later_is_refused(is_genuine, minutes, taken):
-    request = await posted(hmac_secret=SECRET, at=NOW - timedelta(minutes=minutes))
-    assert is_genuine(SECRET.encode(), request.headers, request.content) is taken
+    headers, body = await posted(hmac_secret=SECRET, at=NOW - timedelta(minutes=minutes))
+    assert is_genuine(SECRET.encode(), headers, body) is taken
 
 
 def test_a_signature_is_the_one_that_openssl_makes():
@@ -123,20 +115,21 @@ def test_a_signature_is_the_one_that_openssl_makes():
 
 
 async def test_without_a_secret_nothing_is_signed():
-    assert "X-Tmcwatch-Signature" not in (await posted()).headers
+    headers, _ = await posted()
+    assert "X-Tmcwatch-Signature" not in headers
 
 
 async def test_a_configured_header_cannot_pass_for_the_signature(is_genuine):
-    request = await posted(hmac_secret=SECRET, headers={"x-tmcwatch-signature": "sha256=0"})
-    assert is_genuine(SECRET.encode(), request.headers, request.content)
+    headers, body = await posted(hmac_secret=SECRET, headers={"x-tmcwatch-signature": "sha256=0"})
+    assert is_genuine(SECRET.encode(), headers, body)
 
 
 async def test_a_new_secret_in_the_file_counts_from_the_next_message_on(is_genuine, tmp_path):
     file = tmp_path / "secret"
     for secret in (b"the-old-secret", b"the-new-secret", b"\xff\x00 any bytes"):
         file.write_bytes(secret + b"\n")
-        request = await posted(hmac_secret_file=file)
-        assert is_genuine(secret, request.headers, request.content)
+        headers, body = await posted(hmac_secret_file=file)
+        assert is_genuine(secret, headers, body)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +147,7 @@ async def test_a_secret_that_cannot_be_read_postpones_the_message(tmp_path, cont
         file.write_bytes(content)
     with pytest.raises(NotifierError) as caught:
         await posted(hmac_secret_file=file)
-    assert caught.value.text == f"h.example.org: hmac_secret_file: {said.format(file)}"
+    assert caught.value.text == f"127.0.0.1: hmac_secret_file: {said.format(file)}"
     assert (caught.value.permanent, caught.value.authentication) == (False, False)
 
 
@@ -163,10 +156,10 @@ async def test_the_secret_is_never_shown(tmp_path, key):
     secret = f"{SECRET}-of-{key}"
     (tmp_path / "secret").write_text(secret)
     value = secret if key == "hmac_secret" else tmp_path / "secret"
-    answer = httpx.Response(403, text=f"signed by {secret}?")
+    answer = f"signed by {secret}?".encode()
     with pytest.raises(NotifierError) as caught:
-        await posted(answer=answer, **{key: value})
-    assert caught.value.text == "h.example.org: answered 403: signed by …?"
+        await posted(status=403, answer=answer, **{key: value})
+    assert caught.value.text == "127.0.0.1: answered 403: signed by …?"
     options = options_of("webhook").model_validate({"url": "https://h/", key: value})
     assert secret not in repr(options) + options.model_dump_json()
 

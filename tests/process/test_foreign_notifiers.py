@@ -1,17 +1,13 @@
 """Kinds of notifiers that other packages bring, installed as their users do, good and bad."""
 
-import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
 from tests.process.packages import installed
 from tests.process.processes import CONFIG, Command, Daemon, eventually, simulated, started
+from tests.receiving import Receiver
 
 README = Path(__file__).parents[2] / "README.md"
 SENDS_BADLY = """
@@ -51,40 +47,11 @@ def site(tmp_path_factory):
     return installed(tmp_path_factory.mktemp("packages"), {"pigeon": example(), **SOURCES})
 
 
-class Loft:
-    """Takes what pigeons bring."""
-
-    def __init__(self) -> None:
-        self.brought: list[dict[str, str]] = []
-        self.url = ""
-
-    @contextmanager
-    def open(self) -> Iterator["Loft"]:
-        loft = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                content = self.rfile.read(int(self.headers["Content-Length"]))
-                loft.brought.append(json.loads(content))
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_args: object) -> None: ...
-
-        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-            self.url = f"http://127.0.0.1:{server.server_port}/secret-loft"
-            thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-            thread.start()
-            try:
-                yield self
-            finally:
-                server.shutdown()
-                thread.join()
-
-
 @pytest.fixture
 def loft():
-    with Loft().open() as loft:
+    """Where pigeons fly to."""
+    loft = Receiver()
+    with loft.open():
         yield loft
 
 
@@ -114,7 +81,7 @@ def ended(command):
 
 
 def test_a_kind_of_another_package_is_checked(ended, loft):
-    code, text = ended(f"pigeon: {{loft: '{loft.url}'}}", "check-config")
+    code, text = ended(f"pigeon: {{loft: 'http://{loft.address}/secret-loft'}}", "check-config")
     assert code == 0
     assert text.endswith("c.yaml: ok: 1 account, 1 receiver, 1 route, 0 labels, 0 rules\n")
 
@@ -130,17 +97,21 @@ def test_what_is_wrong_with_such_kinds_is_told_in_a_line_each(ended):
 
 
 def test_such_kinds_are_tried_and_one_that_crashes_is_named(ended, loft):
-    ways = f"pigeon: {{loft: '{loft.url}'}}, crow: {{token: dead-mans-token}}"
+    ways = (
+        f"pigeon: {{loft: 'http://{loft.address}/secret-loft'}}, crow: {{token: dead-mans-token}}"
+    )
     code, text = ended(ways, "notify", "test", "team")
     assert code == 1
     assert "team/pigeon: accepted: the loft: 200\n" in text
     assert "team/crow: not accepted: the notifier 'crow' crashed: RuntimeError\n" in text
     assert "dead-mans-token" not in text
-    assert "notify_test" in loft.brought[0]["title"]
+    assert "notify_test" in loft.received[0].json["title"]
 
 
 def test_one_that_crashes_delays_neither_the_others_nor_the_end(command, loft, tmp_path):
-    ways = f"pigeon: {{loft: '{loft.url}'}}, crow: {{token: dead-mans-token}}"
+    ways = (
+        f"pigeon: {{loft: 'http://{loft.address}/secret-loft'}}, crow: {{token: dead-mans-token}}"
+    )
     with (
         simulated(tmp_path) as (api, _),
         command(ways, "run", kind=Daemon, api=api) as daemon,
@@ -151,7 +122,7 @@ def test_one_that_crashes_delays_neither_the_others_nor_the_end(command, loft, t
         daemon.process.terminate()
         assert daemon.ends() == 0
     assert delivered["target"] == "team/pigeon"
-    assert "Now watching prod" in loft.brought[0]["text"]
+    assert "Now watching prod" in loft.received[0].json["text"]
     assert postponed["error"] == "the notifier 'crow' crashed: RuntimeError"
     assert [one["kind"] for one in daemon.logged("notifier_not_closed")] == ["crow"]
     assert "secret-loft" not in daemon.errors
