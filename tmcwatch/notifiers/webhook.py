@@ -2,25 +2,30 @@
 
 import json
 import re
-import ssl
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
 import httpx
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr
 
 from tmcwatch.domain.alert import Alert
 from tmcwatch.domain.message import Message, Words
 from tmcwatch.notifiers import Notifier, NotifierError, Outside, Receipt
+from tmcwatch.notifiers.exchange import (
+    Timeout,
+    authority_problems,
+    beginning,
+    client_trusting,
+    in_words,
+    one_line,
+    retry_after,
+)
 
 IDEMPOTENT = True
 
-LONGEST_TIMEOUT = timedelta(seconds=15)  # a send has 20 seconds in all
-LONGEST_ANSWER = 64 * 1024
 LONGEST_TEXT = 10_000
 NOT_ENDED = "0001-01-01T00:00:00Z"
 """What Alertmanager says of an alert that still fires."""
@@ -28,7 +33,6 @@ _SHOWN_OF_ANSWER = 200
 _PERMANENT = {400, 401, 403, 404, 410}
 _AUTHENTICATION = {401, 403}
 _ASKS_TO_WAIT = {429, 503}
-_SECONDS = {"ms": 0.001, "s": 1.0}
 
 
 def _address(secret: SecretStr) -> SecretStr:
@@ -51,20 +55,6 @@ def _headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
     return headers
 
 
-def _duration(written: object) -> object:
-    if isinstance(written, str) and (found := re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s)", written)):
-        return timedelta(seconds=float(found[1]) * _SECONDS[found[2]])
-    if isinstance(written, timedelta):
-        return written
-    raise ValueError("must be a duration such as 10s")
-
-
-def _timeout(timeout: timedelta) -> timedelta:
-    if not timedelta(0) < timeout <= LONGEST_TIMEOUT:
-        raise ValueError("must be more than 0s and at most 15s")
-    return timeout
-
-
 class Options(BaseModel):
     """Where to post, and how to be trusted there."""
 
@@ -72,9 +62,7 @@ class Options(BaseModel):
 
     url: Annotated[SecretStr, AfterValidator(_address)]
     headers: Annotated[dict[str, SecretStr], AfterValidator(_headers)] = {}
-    timeout: Annotated[timedelta, AfterValidator(_timeout), BeforeValidator(_duration)] = (
-        timedelta(seconds=10)
-    )
+    timeout: Timeout = timedelta(seconds=10)
     verify: bool = True
     ca_file: Path | None = None
 
@@ -87,7 +75,7 @@ class Webhook:
     def __init__(self, options: Options, outside: Outside) -> None:
         self._options = options
         self._now = outside.now
-        self._client = _client(options, outside)
+        self._client = client_trusting(options.ca_file, outside, verify=options.verify)
         self._host = options.parts.hostname or ""
 
     async def send(self, message: Message, words: Words) -> Receipt:
@@ -111,9 +99,7 @@ class Webhook:
             ) as response:
                 return await self._receipt(response)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            # The error's own text may hold the address.
-            problem = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).lower()
-            raise NotifierError(f"{self._host}: {problem}", permanent=False) from error
+            raise NotifierError(f"{self._host}: {in_words(error)}", permanent=False) from error
 
     async def aclose(self) -> None:
         await self._client.aclose()
@@ -126,12 +112,12 @@ class Webhook:
         if response.is_redirect:
             text = f"{self._host}: {status}: it redirects elsewhere, which is not followed"
             raise NotifierError(text, permanent=True)
-        shown = self._shown(await _beginning(response))
+        shown = self._shown(await beginning(response))
         raise NotifierError(
             f"{self._host}: answered {status}{shown}",
             permanent=status in _PERMANENT,
             authentication=status in _AUTHENTICATION,
-            retry_after=_retry_after(response, self._now()) if status in _ASKS_TO_WAIT else None,
+            retry_after=retry_after(response, self._now()) if status in _ASKS_TO_WAIT else None,
         )
 
     def _shown(self, answer: bytes) -> str:
@@ -144,7 +130,7 @@ class Webhook:
         text = answer.decode(errors="replace")
         for secret in sorted(filter(None, secrets), key=len, reverse=True):
             text = text.replace(secret, "…")
-        line = " ".join(re.sub(r"[^\x20-\x7e\xa0-\ud7ff]", " ", text).split())
+        line = one_line(text)
         return f": {line[:_SHOWN_OF_ANSWER]}" if line else ""
 
 
@@ -210,47 +196,9 @@ def _moment(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _client(options: Options, outside: Outside) -> httpx.AsyncClient:
-    if options.verify and options.ca_file is None:
-        return outside.http()
-    context = ssl.create_default_context(cafile=options.ca_file)
-    if not options.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return httpx.AsyncClient(verify=context)
-
-
-async def _beginning(response: httpx.Response) -> bytes:
-    answer = b""
-    try:
-        async for chunk in response.aiter_bytes():
-            answer += chunk
-            if len(answer) >= LONGEST_ANSWER:
-                break
-    except httpx.HTTPError:
-        pass  # the status is known, which is what counts
-    return answer[:LONGEST_ANSWER]
-
-
-def _retry_after(response: httpx.Response, now: datetime) -> timedelta | None:
-    text = response.headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"\d{1,9}", text):
-        return timedelta(seconds=int(text))
-    try:
-        return max(parsedate_to_datetime(text) - now, timedelta(0))
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
 def build(options: Options, outside: Outside) -> Notifier:
     return Webhook(options, outside)
 
 
 def problems(options: Options) -> list[str]:
-    if options.ca_file is None:
-        return []
-    try:
-        ssl.create_default_context(cafile=options.ca_file)
-    except (OSError, ssl.SSLError) as error:
-        return [f"ca_file: {options.ca_file}: {error.strerror or error}"]
-    return []
+    return authority_problems(options.ca_file)
