@@ -312,7 +312,7 @@ def test_every_kind_has_its_parts():
     for kind in KINDS:
         assert issubclass(options_of(kind), BaseModel)
         assert options_of(kind).__doc__
-        assert notifiers.is_idempotent(kind) is (kind == "webhook")
+        assert notifiers.is_idempotent(kind) is (kind not in {"apprise", "log"})
 
 
 def test_each_apprise_url_is_a_target_of_its_own():
