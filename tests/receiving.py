@@ -13,6 +13,7 @@ from typing import Any
 class Received:
     """One request, whatever its method."""
 
+    method: str
     path: str
     headers: dict[str, str]
     body: bytes
@@ -54,7 +55,9 @@ def _handler_of(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             headers = dict(self.headers.items())
-            receiver.received.append(Received(path=self.path, headers=headers, body=body))
+            receiver.received.append(
+                Received(method=self.command, path=self.path, headers=headers, body=body)
+            )
             receiver.may_answer.wait(10)
             self.send_response(receiver.status)
             self.send_header("Content-Length", str(len(receiver.answer)))

@@ -32,6 +32,8 @@ GROUP = "tmcwatch.notifiers"
 _BUILT_IN = {
     "apprise": "tmcwatch.notifiers.apprise",
     "log": "tmcwatch.notifiers.log",
+    "services_api": "tmcwatch.notifiers.services_api",
+    "tallyfy": "tmcwatch.notifiers.tallyfy",
     "webhook": "tmcwatch.notifiers.webhook",
 }
 

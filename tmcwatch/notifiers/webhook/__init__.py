@@ -1,15 +1,19 @@
 """Tells any HTTP endpoint, in Alertmanager's webhook format, under a key that shows repeats."""
 
 import json
-import re
-import ssl
-from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
 
 import httpx
 
 from tmcwatch.domain.message import Message, Words
 from tmcwatch.notifiers import Notifier, NotifierError, Outside, Receipt
+from tmcwatch.notifiers.exchange import (
+    authority_problems,
+    beginning,
+    client_trusting,
+    in_words,
+    one_line,
+    retry_after,
+)
 from tmcwatch.notifiers.webhook.options import Options
 from tmcwatch.notifiers.webhook.payload import payload
 from tmcwatch.notifiers.webhook.signing import SecretProblem, secret_in, signature
@@ -17,7 +21,6 @@ from tmcwatch.telemetry.redaction import redact
 
 IDEMPOTENT = True
 
-LONGEST_ANSWER = 64 * 1024
 _SHOWN_OF_ANSWER = 200
 _PERMANENT = {400, 401, 403, 404, 410}
 _AUTHENTICATION = {401, 403}
@@ -29,7 +32,7 @@ class Webhook:
         self._options = options
         self._now = outside.now
         self._in_thread = outside.in_thread
-        self._client = _client(options, outside)
+        self._client = client_trusting(options.ca_file, outside, verify=options.verify)
         self._host = options.parts.hostname or ""
 
     async def send(self, message: Message, words: Words) -> Receipt:
@@ -46,9 +49,7 @@ class Webhook:
             ) as response:
                 return await self._receipt(response, secret)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            # The error's own text may hold the address.
-            problem = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).lower()
-            raise NotifierError(f"{self._host}: {problem}", permanent=False) from error
+            raise NotifierError(f"{self._host}: {in_words(error)}", permanent=False) from error
 
     async def aclose(self) -> None:
         await self._client.aclose()
@@ -89,12 +90,12 @@ class Webhook:
         if response.is_redirect:
             text = f"{self._host}: {status}: it redirects elsewhere, which is not followed"
             raise NotifierError(text, permanent=True)
-        shown = self._shown(await _beginning(response), secret or b"")
+        shown = self._shown(await beginning(response), secret or b"")
         raise NotifierError(
             f"{self._host}: answered {status}{shown}",
             permanent=status in _PERMANENT,
             authentication=status in _AUTHENTICATION,
-            retry_after=_retry_after(response, self._now()) if status in _ASKS_TO_WAIT else None,
+            retry_after=retry_after(response, self._now()) if status in _ASKS_TO_WAIT else None,
         )
 
     def _shown(self, answer: bytes, secret: bytes) -> str:
@@ -108,40 +109,8 @@ class Webhook:
         text = answer.decode(errors="replace")
         for hidden in sorted(filter(None, secrets), key=len, reverse=True):
             text = text.replace(hidden, "…")
-        line = " ".join(re.sub(r"[^\x20-\x7e\xa0-\ud7ff]", " ", text).split())
+        line = one_line(text)
         return f": {line[:_SHOWN_OF_ANSWER]}" if line else ""
-
-
-def _client(options: Options, outside: Outside) -> httpx.AsyncClient:
-    if options.verify and options.ca_file is None:
-        return outside.http()
-    context = ssl.create_default_context(cafile=options.ca_file)
-    if not options.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return httpx.AsyncClient(verify=context)
-
-
-async def _beginning(response: httpx.Response) -> bytes:
-    answer = b""
-    try:
-        async for chunk in response.aiter_bytes():
-            answer += chunk
-            if len(answer) >= LONGEST_ANSWER:
-                break
-    except httpx.HTTPError:
-        pass  # the status is known, which is what counts
-    return answer[:LONGEST_ANSWER]
-
-
-def _retry_after(response: httpx.Response, now: datetime) -> timedelta | None:
-    text = response.headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"\d{1,9}", text):
-        return timedelta(seconds=int(text))
-    try:
-        return max(parsedate_to_datetime(text) - now, timedelta(0))
-    except (ValueError, TypeError, OverflowError):
-        return None
 
 
 def build(options: Options, outside: Outside) -> Notifier:
@@ -149,10 +118,4 @@ def build(options: Options, outside: Outside) -> Notifier:
 
 
 def problems(options: Options) -> list[str]:
-    if options.ca_file is None:
-        return []
-    try:
-        ssl.create_default_context(cafile=options.ca_file)
-    except (OSError, ssl.SSLError) as error:
-        return [f"ca_file: {options.ca_file}: {error.strerror or error}"]
-    return []
+    return authority_problems(options.ca_file)

@@ -9,16 +9,13 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     SecretStr,
     ValidationInfo,
 )
 
 from tmcwatch.notifiers import FileName
-
-LONGEST_TIMEOUT = timedelta(seconds=15)  # a send has 20 seconds in all
-_SECONDS = {"ms": 0.001, "s": 1.0}
+from tmcwatch.notifiers.exchange import Timeout
 
 
 def _address(secret: SecretStr) -> SecretStr:
@@ -41,20 +38,6 @@ def _headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
     return headers
 
 
-def _duration(written: object) -> object:
-    if isinstance(written, str) and (found := re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s)", written)):
-        return timedelta(seconds=float(found[1]) * _SECONDS[found[2]])
-    if isinstance(written, timedelta):
-        return written
-    raise ValueError("must be a duration such as 10s")
-
-
-def _timeout(timeout: timedelta) -> timedelta:
-    if not timedelta(0) < timeout <= LONGEST_TIMEOUT:
-        raise ValueError("must be more than 0s and at most 15s")
-    return timeout
-
-
 def _secret(secret: SecretStr) -> SecretStr:
     if not re.fullmatch(r"[!-~]+", secret.get_secret_value()):
         raise ValueError("must be printable ASCII characters without spaces")
@@ -74,9 +57,7 @@ class Options(BaseModel):
 
     url: Annotated[SecretStr, AfterValidator(_address)]
     headers: Annotated[dict[str, SecretStr], AfterValidator(_headers)] = {}
-    timeout: Annotated[timedelta, AfterValidator(_timeout), BeforeValidator(_duration)] = (
-        timedelta(seconds=10)
-    )
+    timeout: Timeout = timedelta(seconds=10)
     verify: bool = True
     ca_file: FileName | None = None
     hmac_secret: Annotated[SecretStr, AfterValidator(_secret)] | None = None
