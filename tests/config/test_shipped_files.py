@@ -26,6 +26,8 @@ ENVIRON = {
     "TEAM_URL": "json://localhost/team",
     "ONCALL_TOKEN": "oncall-token",
     "DASHBOARD_TOKEN": "dashboard-token",
+    "TALLYFY_TOKEN": "tallyfy-token",
+    "SERVICES_SECRET": "services-secret",
 }
 
 

@@ -21,14 +21,16 @@ SPEAK_HTTP = {
     "cli/asking.py": "asks tmcwatch's own daemon",
     "cli/demo.py": "hands a transport without proxies to the daemon of the demo",
     "notifiers/__init__.py": "names the type of what receivers are told with",
-    "notifiers/webhook.py": "tells receivers",
+    "notifiers/exchange.py": "makes the client of a receiver with an authority of its own",
+    "notifiers/keeping.py": "tells services that keep a task",
+    "notifiers/webhook/__init__.py": "tells receivers",
 }
 MAKE_CLIENTS = {
     "api/connection.py": "of the accounts",
     "api/proxy.py": "a transport, for those",
     "app/wiring.py": "of the receivers",
     "cli/asking.py": "of tmcwatch's own daemon",
-    "notifiers/webhook.py": "of one receiver",
+    "notifiers/exchange.py": "of one receiver",
 }
 KNOW_THE_CONNECTION = {
     "api/client.py": "makes it",

@@ -1,11 +1,6 @@
 """Apprise against a server that answers as Slack does, over real sockets."""
 
-import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import anyio.to_thread
@@ -15,6 +10,7 @@ import pytest
 from apprise.plugins.slack import NotifySlack
 from pydantic import ValidationError
 
+from tests.receiving import Receiver
 from tmcwatch.delivering import words_for
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity
 from tmcwatch.domain.message import Message
@@ -35,13 +31,11 @@ class Slack:
     """Keeps what is posted, and answers `ok` unless told otherwise."""
 
     def __init__(self) -> None:
-        self.status = 200
-        self.answer = b"ok"
-        self.posted: list[dict[str, Any]] = []
-        self.paths: list[str] = []
-        self.url = ""
-        self.hold = threading.Event()
-        self.hold.set()
+        self.receiver = Receiver(answer=b"ok")
+
+    @property
+    def posted(self) -> list[dict[str, Any]]:
+        return [received.json for received in self.receiver.received]
 
     @property
     def attachment(self) -> dict[str, str]:
@@ -49,42 +43,14 @@ class Slack:
         (attachment,) = post["attachments"]
         return dict(attachment)
 
-    @contextmanager
-    def serving(self) -> Iterator[None]:
-        slack = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                slack.posted.append(json.loads(body))
-                slack.paths.append(self.path)
-                slack.hold.wait(10)
-                self.send_response(slack.status)
-                self.send_header("Content-Length", str(len(slack.answer)))
-                self.end_headers()
-                self.wfile.write(slack.answer)
-
-            def log_message(self, *_args: object) -> None: ...
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield
-        finally:
-            self.hold.set()
-            server.shutdown()
-            thread.join()
-            server.server_close()
-
 
 @pytest.fixture
 def slack(monkeypatch):
-    server = Slack()
-    with server.serving():
-        monkeypatch.setattr(NotifySlack, "webhook_url", f"{server.url}/services")
-        yield server
+    slack = Slack()
+    with slack.receiver.open():
+        url = f"http://{slack.receiver.address}/services"
+        monkeypatch.setattr(NotifySlack, "webhook_url", url)
+        yield slack
 
 
 def outside() -> Outside:
@@ -124,7 +90,8 @@ async def tell(*alerts: Alert, url: str = SLACK) -> Receipt:
 
 async def test_a_failure_reaches_slack_as_a_person_reads_it(slack):
     receipt = await tell(alert("load_customers"))
-    assert slack.paths == [f"/services/T1JJ3T3L2/A1BRTD4JD/{TOKEN}"]
+    (received,) = slack.receiver.received
+    assert received.path == f"/services/T1JJ3T3L2/A1BRTD4JD/{TOKEN}"
     assert slack.attachment["title"] == "FAILED: load_customers (PROD / finance)"
     assert slack.attachment["text"].splitlines()[1:4] == [
         "  since 10:00 UTC · warning",
@@ -164,7 +131,7 @@ async def test_a_huge_error_reaches_slack_cut(slack):
     ("status", "answer"), [(403, b"invalid_token"), (500, b""), (200, b"no_service")]
 )
 async def test_what_slack_refuses_is_to_be_tried_again(slack, status, answer):
-    slack.status, slack.answer = status, answer
+    slack.receiver.status, slack.receiver.answer = status, answer
     with pytest.raises(NotifierError, match=f"^Slack: .*{status}") as caught:
         await tell(alert("a"))
     assert not caught.value.permanent
@@ -178,7 +145,7 @@ async def test_a_slack_that_is_away_is_to_be_tried_again(monkeypatch):
 
 
 async def test_a_service_that_hangs_is_given_up_before_the_send_is(slack):
-    slack.hold.clear()
+    slack.receiver.may_answer.clear()
     with anyio.fail_after(5), pytest.raises(NotifierError, match="Slack"):
         await tell(alert("a"), url=f"{SLACK}?rto=0.2&cto=0.2&overflow=split")
 

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tmcwatch.delivering import words_for
-from tmcwatch.delivering.escaping import Address, address, hypertext, markdown, plain
+from tmcwatch.delivering.escaping import Address, address, hypertext, markdown
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity
+from tmcwatch.domain.harmless import plain
 from tmcwatch.domain.message import Message, Words
 
 NINE = datetime(2026, 11, 20, 9, 2, tzinfo=UTC)

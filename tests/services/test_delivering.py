@@ -15,7 +15,7 @@ from tmcwatch.delivering import Means, OnUncertain, Target, deliver, words_for
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity
 from tmcwatch.domain.delivery import Delivery, State, delivery_id
 from tmcwatch.domain.message import Message, Words
-from tmcwatch.notifiers import NotifierError, Receipt
+from tmcwatch.notifiers import NotifierCrashed, NotifierError, Receipt
 from tmcwatch.store import outbox
 from tmcwatch.store.engine import Store
 from tmcwatch.store.schema import deliveries, metadata
@@ -305,11 +305,12 @@ async def test_opened_and_over_before_it_was_sent_is_one_message(house):
 
 
 async def test_a_bug_in_a_notifier_postpones_its_message(house):
-    receiver = Receiver(ZeroDivisionError("secret"))
+    bug = ZeroDivisionError("secret")
+    receiver = Receiver(bug, NotifierCrashed("fake", bug))
     house.owe()
     await house.run(60, target_of(receiver))
-    assert receiver.times == [0, 3]
-    assert house.observed.failed == [("oncall", "crashed")]
+    assert receiver.times == [0, 3, 9]
+    assert house.observed.failed == [("oncall", "crashed")] * 2
     assert house.states() == ["delivered"]
 
 

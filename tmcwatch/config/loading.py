@@ -27,6 +27,7 @@ from tmcwatch.config.receivers import (
     kinds_in,
     options_of,
     problems_of,
+    receiver_files,
     unusable_kinds,
 )
 from tmcwatch.telemetry.logs import redact
@@ -66,7 +67,14 @@ def check_files(config: Config) -> list[Problem]:
     )
     found = ((file, key, _file_problem(file)) for file, key in named if file is not None)
     told = [Problem(file=str(file), key=key, text=text) for file, key, text in found if text]
-    return [*told, *authority_problems(config)]
+    return [*told, *_receiver_problems(config), *authority_problems(config)]
+
+
+def _receiver_problems(config: Config) -> Iterator[Problem]:
+    for file, key in receiver_files(config):
+        text = _file_problem(file)
+        if text:
+            yield config.places.problem(key, f"{file}: {text}")
 
 
 def _files_of(account: Account, key: str) -> Iterator[tuple[Path | None, str]]:

@@ -17,7 +17,7 @@ from tmcwatch.domain.delivery import (
     retry_wait,
 )
 from tmcwatch.domain.message import Message, Words
-from tmcwatch.notifiers import InThread, Notifier, NotifierError, Receipt
+from tmcwatch.notifiers import InThread, Notifier, NotifierCrashed, NotifierError, Receipt
 from tmcwatch.store import outbox
 from tmcwatch.store.engine import Store
 from tmcwatch.store.outbox import Work
@@ -211,6 +211,8 @@ class _Worker:
 
 
 def _reason(error: NotifierError) -> str:
+    if isinstance(error, NotifierCrashed):
+        return "crashed"
     if error.authentication:
         return "authentication"
     if error.permanent:

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
-from tmcwatch.delivering.escaping import Address, address, cut
+from tmcwatch.delivering.escaping import Address, address
 from tmcwatch.domain.alert import Alert, EndReason, Severity, Status
 from tmcwatch.domain.execution import Kind
+from tmcwatch.domain.harmless import cut
 from tmcwatch.domain.message import Message
 from tmcwatch.domain.rule import ABOUT_OURSELVES, WATCHING
 

@@ -7,8 +7,9 @@ from functools import cache
 from jinja2 import PackageLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from tmcwatch.delivering.escaping import Address, cut, hypertext, markdown, plain
+from tmcwatch.delivering.escaping import Address, hypertext, markdown
 from tmcwatch.delivering.view import View, view_of
+from tmcwatch.domain.harmless import cut, plain
 from tmcwatch.domain.message import Message, Words
 
 LONGEST_TITLE = 200

@@ -5,15 +5,26 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Protocol, TypeVar, TypeVarTuple, cast
+from pathlib import Path
+from typing import Annotated, Protocol, TypeVar, TypeVarTuple, cast
 
+import anyio
 import httpx
-from pydantic import BaseModel
+import structlog
+from pydantic import AfterValidator, BaseModel, ValidationInfo
 
 from tmcwatch.domain.message import Message, Words
 
+# Not `log`: that is the name of a kind, whose module would take its place once it is imported.
+_logger = structlog.get_logger()
+
 Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
+
+PARTS = ("IDEMPOTENT", "Options", "build", "problems")
+"""What the module of a kind must have; `targets` is one that it may have."""
+CLOSE_WITHIN = 5.0
+_LONGEST_REASON = 300
 
 GROUP = "tmcwatch.notifiers"
 """The entry point group by which other packages add kinds: `name = "dotted.module"`."""
@@ -21,6 +32,8 @@ GROUP = "tmcwatch.notifiers"
 _BUILT_IN = {
     "apprise": "tmcwatch.notifiers.apprise",
     "log": "tmcwatch.notifiers.log",
+    "services_api": "tmcwatch.notifiers.services_api",
+    "tallyfy": "tmcwatch.notifiers.tallyfy",
     "webhook": "tmcwatch.notifiers.webhook",
 }
 
@@ -30,6 +43,11 @@ class Receipt:
     """What a receiver said when it accepted a message."""
 
     text: str
+
+    def __post_init__(self) -> None:
+        # Other packages make receipts, too, and may not check their types.
+        if not isinstance(self.text, str):
+            raise TypeError("the text of a receipt must be a text")
 
 
 class NotifierError(Exception):
@@ -47,10 +65,24 @@ class NotifierError(Exception):
         authentication: bool = False,
     ) -> None:
         super().__init__(text)
-        self.text = text
+        if retry_after is not None and not isinstance(retry_after, timedelta):
+            raise TypeError("retry_after must be a timedelta")
+        self.text = str(text)
         self.permanent = permanent
-        self.retry_after = retry_after
+        self.retry_after = None if retry_after is None else max(retry_after, timedelta(0))
         self.authentication = authentication
+
+
+class NotifierCrashed(NotifierError):
+    """A notifier failed in a way of its own: a bug, which another attempt may not meet."""
+
+    def __init__(self, kind: str, error: Exception) -> None:
+        # Without the error's own text, which may hold a secret; the log has it, redacted.
+        super().__init__(f"the notifier {kind!r} crashed: {type(error).__name__}", permanent=False)
+
+
+class KindError(Exception):
+    """A kind of notifier that cannot be used; the text names it and says why."""
 
 
 class Notifier(Protocol):
@@ -59,6 +91,15 @@ class Notifier(Protocol):
         ...
 
     async def aclose(self) -> None: ...
+
+
+def _from_folder(path: Path, info: ValidationInfo) -> Path:
+    folder = info.context.get("folder") if isinstance(info.context, dict) else None
+    return folder / path if isinstance(folder, Path) else path
+
+
+FileName = Annotated[Path, AfterValidator(_from_folder)]
+"""A file among the options: a relative path starts at the folder of the config file."""
 
 
 class InThread(Protocol):
@@ -107,16 +148,34 @@ def options_of(kind: str) -> type[BaseModel]:
 
 
 def is_idempotent(kind: str) -> bool:
-    return _module(kind).IDEMPOTENT
+    return bool(_module(kind).IDEMPOTENT)
 
 
 def build(kind: str, options: BaseModel, outside: Outside) -> Notifier:
-    return _module(kind).build(options, outside)
+    """Make a notifier whose failures, whatever they are, are told as NotifierError."""
+    try:
+        notifier = _module(kind).build(options, outside)
+    except Exception as error:  # another package's code may fail in any way
+        _logger.exception("notifier_not_built", kind=kind)
+        return _Unbuilt(kind, error)
+    return _Guarded(kind, notifier)
 
 
 def check(kind: str, options: BaseModel) -> list[str]:
-    """Answer with what is wrong with options of the right form; imports what the kind needs."""
-    return _module(kind).problems(options)
+    """Answer with what is wrong with options of the right form; imports what the kind needs.
+
+    Raises KindError where the kind itself fails.
+    """
+    try:
+        found = [str(problem) for problem in _module(kind).problems(options)]
+        if not found:
+            targets(kind, options)
+    except KindError:
+        raise
+    except Exception as error:
+        problem = f"the notifier {kind!r} cannot check its options: {type(error).__name__}"
+        raise KindError(problem) from error
+    return found
 
 
 def targets(kind: str, options: BaseModel) -> tuple[tuple[str, BaseModel], ...]:
@@ -126,4 +185,56 @@ def targets(kind: str, options: BaseModel) -> tuple[tuple[str, BaseModel], ...]:
 
 
 def _module(kind: str) -> Kind:
-    return cast(Kind, import_module(KINDS[kind]))
+    """Import a kind; raises KindError."""
+    try:
+        module = import_module(KINDS[kind])
+    except Exception as error:
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST_REASON]
+        raise KindError(f"the notifier {kind!r} cannot be loaded: {said}") from error
+    missing = [part for part in PARTS if not hasattr(module, part)]
+    if missing:
+        raise KindError(f"the notifier {kind!r} has no {', '.join(missing)} in {KINDS[kind]}")
+    if not (isinstance(module.Options, type) and issubclass(module.Options, BaseModel)):
+        raise KindError(f"the notifier {kind!r} has Options that are no pydantic model")
+    return cast(Kind, module)
+
+
+class _Guarded:
+    """A notifier that may be anyone's: its bugs stop neither the others nor the process."""
+
+    def __init__(self, kind: str, notifier: Notifier) -> None:
+        self._kind = kind
+        self._notifier = notifier
+
+    async def send(self, message: Message, words: Words) -> Receipt:
+        try:
+            receipt: object = await self._notifier.send(message, words)
+        except (NotifierError, TimeoutError):
+            raise
+        except Exception as error:
+            _logger.exception("notifier_crashed", kind=self._kind, key=message.key)
+            raise NotifierCrashed(self._kind, error) from error
+        if isinstance(receipt, Receipt):
+            return receipt
+        # It refused nothing: to send it again would tell it twice.
+        return Receipt(text=f"the notifier {self._kind!r} gave no receipt")
+
+    async def aclose(self) -> None:
+        try:
+            with anyio.move_on_after(CLOSE_WITHIN):
+                await self._notifier.aclose()
+        except Exception:
+            _logger.exception("notifier_not_closed", kind=self._kind)
+
+
+class _Unbuilt:
+    """Stands for a notifier that could not be made: what it should tell is postponed."""
+
+    def __init__(self, kind: str, error: Exception) -> None:
+        self._text = f"the notifier {kind!r} could not be built: {type(error).__name__}"
+
+    async def send(self, message: Message, words: Words) -> Receipt:  # noqa: ARG002 - untold
+        raise NotifierError(self._text, permanent=False)
+
+    async def aclose(self) -> None:
+        return None

@@ -14,9 +14,10 @@ _SECRET_KEY = re.compile(r"(token|password|passwd|secret|authorization|preauthor
 _BEARER = re.compile(r"\b(bearer\s+)[^\s\"',;]+", re.IGNORECASE)
 _HEADER = re.compile(r"(authorization[\"']?\s{0,9}[:=]\s{0,9}[\"']?)[^\r\n\"']+", re.IGNORECASE)
 # Not after `].`: in `accounts[0].token: the file is empty` stands a key of the config, no value.
-# Nor after `service_account.`, for the same reason.
+# Nor after `service_account.` and `webhook.hmac_`, for the same reason.
 _ASSIGNED = re.compile(
-    r"((?<!\]\.)(?<!\]\.service_account\.)(?:token|password|passwd|secret|preauthorizedkey|api_?key)[\"']?\s{0,9}[:=]\s{0,9}[\"']?)"
+    r"((?<!\]\.)(?<!\]\.service_account\.)(?<!\]\.webhook\.hmac_)"
+    r"(?:token|password|passwd|secret|preauthorizedkey|api_?key)[\"']?\s{0,9}[:=]\s{0,9}[\"']?)"
     r"(?!\[redacted\])[^\s\"',;&})\]]+",
     re.IGNORECASE,
 )
