@@ -6,6 +6,7 @@ from datetime import timedelta
 import anyio
 import pytest
 
+from tests.acceptance.conftest import CONFIG
 from tmcwatch.serving.operations import Letters, NotKnown
 from tmcwatch.simulator import small
 
@@ -68,6 +69,26 @@ async def test_what_has_recovered_by_then_is_one_message_that_says_both(tenant):
         await answers.replay_deliveries(Letters())
         await anyio.sleep(60)
     assert told(tenant) == [("failed", "resolved")]
+
+
+@pytest.mark.parametrize("send_resolved", ["true", "false"])
+async def test_an_end_that_the_group_has_not_told_yet_is_told_once(stage, send_resolved):
+    config = CONFIG.replace("group_interval: 1s", "group_interval: 20m")
+    config = config.replace("name: team,", f"name: team, send_resolved: {send_resolved},")
+    tenant = stage(quiet(), config=config)
+    async with tenant.watching() as answers:
+        await anyio.sleep(60)
+        tenant.inbox.answers = [400]
+        failing(tenant, ends="EXECUTION_FAILED")
+        await anyio.sleep(120)
+        failing(tenant)
+        await anyio.sleep(120)
+        done = await answers.replay_deliveries(Letters(receiver="team"))
+        await anyio.sleep(3600)
+        assert await answers.dead_deliveries(None, 100) == []
+    assert told(tenant) == [("failed", "resolved")]
+    # Where ends are told, the group's own message tells this one, with its beginning.
+    assert done["replayed"] == (0 if send_resolved == "true" else 1)
 
 
 async def test_a_receiver_that_refused_the_login_is_tried_again_at_once(tenant):

@@ -8,9 +8,10 @@ from sqlalchemy import select
 
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity, Status
 from tmcwatch.domain.delivery import Delivery, State, delivery_id
+from tmcwatch.domain.grouping import Member
 from tmcwatch.domain.message import Message
 from tmcwatch.store import letters, outbox
-from tmcwatch.store.alerts import save_alerts
+from tmcwatch.store.alerts import keep_members, save_alerts
 from tmcwatch.store.engine import StoreError
 from tmcwatch.store.opening import open_store
 from tmcwatch.store.schema import deliveries
@@ -19,7 +20,7 @@ TEN = datetime(2026, 11, 20, 10, tzinfo=UTC)
 NOON = TEN + timedelta(hours=2)
 TARGET = "oncall/webhook"
 OTHER = "team/log"
-TARGETS = (TARGET, OTHER)
+TARGETS = {TARGET: True, OTHER: True}
 
 
 def alert(name="a", *, over=False):
@@ -159,7 +160,7 @@ def test_what_is_not_dead_is_left_alone(connection, state):
 
 def test_a_letter_whose_target_is_gone_stays_dead(connection):
     die(connection, owed(1))
-    assert again(connection, owed(1), targets=[OTHER]).due == 0
+    assert again(connection, owed(1), targets={OTHER: True}).due == 0
     assert letters.dead_ids(connection, None, [OTHER]) == []
     assert states(connection) == ["dead"]
 
@@ -187,6 +188,24 @@ def test_what_is_owed_next_is_not_merged_into_a_replayed_letter(connection):
     again(connection, owed(1))
     owe(connection, owed(2, over=True))
     assert states(connection) == ["pending", "pending"]
+
+
+def test_an_end_that_was_accepted_later_is_not_told_again(connection):
+    die(connection, owed(1))
+    owe(connection, owed(2, over=True))
+    outbox.claim(connection, owed(2).id, TEN)
+    outbox.delivered(connection, owed(2).id, "200", TEN)
+    assert again(connection, owed(1)) == letters.Replay(due=0, nothing_left=1)
+
+
+@pytest.mark.parametrize(("send_resolved", "due"), [(True, 0), (False, 1)])
+def test_an_end_that_the_group_is_about_to_tell_is_left_to_it(connection, send_resolved, due):
+    die(connection, owed(1))
+    save_alerts(connection, [alert("g", over=True)])
+    member = Member(alert=alert("g"), told=Status.FIRING)
+    keep_members(connection, "g", [member], TEN)
+    replayed = again(connection, owed(1), targets={TARGET: send_resolved})
+    assert replayed == letters.Replay(due=due, nothing_left=1 - due)
 
 
 def test_each_group_and_target_is_told_its_own(connection):

@@ -46,14 +46,14 @@ def letter(number, *alerts, state=State.DEAD):
     )
 
 
-def retelling(*letters, now=()):
+def retelling(*letters, now=(), awaited=()):
     """Answer with the alerts that each letter tells, where `now` is how they are."""
-    messages = retold(letters, {one.id: one for one in now}, now=NOON)
+    messages = retold(letters, {one.id: one for one in now}, awaited=awaited, now=NOON)
     return {id_: [(a.id, a.status) for a in m.alerts] for id_, m in messages.items()}
 
 
 def test_a_letter_keeps_its_key_and_is_made_now():
-    message = retold([letter(1, alert())], {AlertId("a"): alert()}, now=NOON)["1"]
+    (message,) = retold([letter(1, alert())], {AlertId("a"): alert()}, now=NOON).values()
     assert message == replace(letter(1, alert()).message, created_at=NOON)
 
 
@@ -77,6 +77,18 @@ def test_an_alert_is_told_by_the_last_letter_that_lists_it():
 def test_what_a_later_message_still_tells_is_left_to_it():
     later = letter(2, alert("a", over=True), state=State.PENDING)
     told = retelling(letter(1, alert("a")), later, now=[alert("a", over=True)])
+    assert told == {"1": []}
+
+
+def test_an_end_that_was_accepted_is_not_told_again_but_what_fires_is():
+    accepted = letter(2, alert("a", over=True), alert("b"), state=State.DELIVERED)
+    letters = letter(1, alert("a"), alert("b")), accepted
+    told = retelling(*letters, now=[alert("a", over=True), alert("b")])
+    assert told == {"1": [("b", Status.FIRING)]}
+
+
+def test_what_the_group_is_about_to_tell_is_left_to_it():
+    told = retelling(letter(1, alert("a")), now=[alert("a", over=True)], awaited={AlertId("a")})
     assert told == {"1": []}
 
 

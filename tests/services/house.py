@@ -154,13 +154,16 @@ class House:
 
         self.store.write(work)
 
-    def replay(self, *ids: str, targets: Collection[str] = (NAME,)) -> letters.Replay:
+    def replay(
+        self, *ids: str, targets: Collection[str] = (NAME,), send_resolved: bool = True
+    ) -> letters.Replay:
         """Have these dead letters sent again, or all."""
 
         def work(connection: Connection) -> letters.Replay:
             found = [DeliveryId(id_) for id_ in ids]
             found = found or letters.dead_ids(connection, None, targets)
-            return letters.replay(connection, found, targets=targets, now=self.now())
+            told_to = dict.fromkeys(targets, send_resolved)
+            return letters.replay(connection, found, targets=told_to, now=self.now())
 
         done = self.store.write(work)
         self.bell.ring()

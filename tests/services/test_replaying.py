@@ -193,7 +193,8 @@ def test_whatever_is_replayed_when_no_end_comes_before_its_opening_and_none_is_l
 
 
 async def play_steps(house, steps):
-    receiver, answers = Receiver(), {"refuse": CLOSED, "busy": busy(), "kill": Killed()}
+    receiver = Receiver()
+    answers: dict[str, Exception | Killed] = {"refuse": CLOSED, "busy": busy(), "kill": Killed()}
     numbers = count(1)
     is_opened = is_over = False
     for step in (*steps, "replay"):

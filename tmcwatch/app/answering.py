@@ -10,7 +10,7 @@ import anyio
 import structlog
 
 from tmcwatch import __version__
-from tmcwatch.app.letters import dead, meant, names_of, owed, portions, replayed
+from tmcwatch.app.letters import dead, meant, owed, portions, replayed, told_to
 from tmcwatch.app.parts import Parts, store_fails
 from tmcwatch.app.promotions import listed, to_follow, unfinished
 from tmcwatch.app.watch import young_enough
@@ -123,7 +123,7 @@ class Answers:
         ids = await self._read(partial(meant, config, letters))
         done = []
         for portion in portions(ids):
-            work = partial(replay, ids=portion, targets=names_of(config), now=self.world.now())
+            work = partial(replay, ids=portion, targets=told_to(config), now=self.world.now())
             done.append(await self._asked(self.parts.store.write, work))
             self.parts.owed.ring()
         return replayed(letters, done, asked=len(ids))

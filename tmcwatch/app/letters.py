@@ -46,7 +46,7 @@ def dead(config: Config, receiver: str | None, most: int, connection: Connection
 def meant(config: Config, letters: Letters, connection: Connection) -> list[DeliveryId]:
     """Answer with the ids of the letters that are to be sent again. Raises NotKnown."""
     if letters.ids is None:
-        found = dead_ids(connection, letters.receiver, names_of(config))
+        found = dead_ids(connection, letters.receiver, told_to(config))
         _check(config, letters.receiver, found)
         return found
     unknown = unknown_ids(connection, letters.ids)
@@ -55,10 +55,10 @@ def meant(config: Config, letters: Letters, connection: Connection) -> list[Deli
     return [DeliveryId(id_) for id_ in dict.fromkeys(letters.ids)]
 
 
-def names_of(config: Config) -> frozenset[str]:
-    """Answer with the names of all targets, as in the outbox."""
+def told_to(config: Config) -> dict[str, bool]:
+    """Answer with the names of all targets, as in the outbox: whether ends are told to them."""
     receivers = settings_of(config).receivers.values()
-    return frozenset(target for receiver in receivers for target in receiver.targets)
+    return {name: receiver.send_resolved for receiver in receivers for name in receiver.targets}
 
 
 def portions(ids: Sequence[DeliveryId]) -> Iterator[Sequence[DeliveryId]]:

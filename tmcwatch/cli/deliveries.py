@@ -152,7 +152,7 @@ def _replayed_lines(done: Json) -> Iterator[str]:
     if done["nothing_left"]:
         yield (
             f"{done['nothing_left']} settled: nothing was left to tell, "
-            "or a later message tells it"
+            "or another message tells it"
         )
     if done["left"]:
         yield (

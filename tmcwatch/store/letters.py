@@ -1,24 +1,25 @@
 """Letters of the outbox as people see them: what is owed, what was given up, and replays of it."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, select, update
 
 from tmcwatch.domain.alert import Alert, AlertId
 from tmcwatch.domain.delivery import Delivery, DeliveryId, State
+from tmcwatch.domain.grouping import about_to_tell
 from tmcwatch.domain.message import Message
 from tmcwatch.domain.retelling import retold
-from tmcwatch.store.alerts import load_alert
+from tmcwatch.store.alerts import load_alert, load_members
 from tmcwatch.store.facts import FactsError, facts_of, message_from
 from tmcwatch.store.moments import loaded, stored
 from tmcwatch.store.outbox import OPEN, delivered, delivery_of
 from tmcwatch.store.schema import deliveries
 
-NOTHING_LEFT = "not sent again: nothing was left to tell, or a later message tells it"
+NOTHING_LEFT = "not sent again: nothing was left to tell, or another message tells it"
 _COLUMNS = deliveries.c
 
 
@@ -45,7 +46,7 @@ class Replay:
 
     due: int
     nothing_left: int
-    """Settled without a message: nothing was left to tell, or a later message tells it."""
+    """Settled without a message: nothing was left to tell, or another message tells it."""
 
 
 def owed_letters(connection: Connection, receiver: str | None, *, most: int) -> tuple[Letter, ...]:
@@ -67,7 +68,7 @@ def dead_ids(
 ) -> list[DeliveryId]:
     """Answer with what was given up and has a target still; a group's are side by side."""
     query = select(_COLUMNS.id).where(
-        _COLUMNS.state == State.DEAD.value, _COLUMNS.target.in_(targets), *_of(receiver)
+        _COLUMNS.state == State.DEAD.value, _COLUMNS.target.in_(list(targets)), *_of(receiver)
     )
     query = query.order_by(_COLUMNS.group_key, _COLUMNS.target, _COLUMNS.number)
     return [DeliveryId(id_) for id_ in connection.scalars(query)]
@@ -83,23 +84,27 @@ def replay(
     connection: Connection,
     ids: Collection[DeliveryId],
     *,
-    targets: Collection[str],
+    targets: Mapping[str, bool],
     now: datetime,
 ) -> Replay:
     """Owe dead letters again, under their ids and keys, with what they would tell now.
 
-    Letters that are not dead, or whose target is gone or facts cannot be read, stay as they are.
+    `targets` are those that there are, with whether ends are told to them. Letters that are not
+    dead, or whose target is gone or facts cannot be read, stay as they are.
     """
     query = select(deliveries).where(
-        _COLUMNS.id.in_(ids), _COLUMNS.state == State.DEAD.value, _COLUMNS.target.in_(targets)
+        _COLUMNS.id.in_(ids),
+        _COLUMNS.state == State.DEAD.value,
+        _COLUMNS.target.in_(list(targets)),
     )
     found = connection.execute(query.order_by(_COLUMNS.group_key, _COLUMNS.target))
     dead = list(_readable(found))
     due = nothing_left = 0
     for (group, target), letters in groupby(dead, key=_place):
-        together = [*letters, *_owed(connection, group, target)]
+        together = [*letters, *_later(connection, group, target)]
         known = _known(connection, together)
-        for id_, message in retold(together, known, now=now).items():
+        awaited = about_to_tell(load_members(connection, group), send_resolved=targets[target])
+        for id_, message in retold(together, known, awaited=awaited, now=now).items():
             if message.alerts:
                 _owe_again(connection, id_, message, now)
                 due += 1
@@ -137,10 +142,12 @@ def _owe_again(connection: Connection, id_: DeliveryId, message: Message, now: d
     )
 
 
-def _owed(connection: Connection, group: str, target: str) -> Iterator[Delivery]:
-    query = select(deliveries).where(
-        _COLUMNS.group_key == group, _COLUMNS.target == target, _COLUMNS.state.in_(OPEN)
-    )
+def _later(connection: Connection, group: str, target: str) -> Iterator[Delivery]:
+    """Give what is owed or was accepted after the group's first dead letter."""
+    there = (_COLUMNS.group_key == group) & (_COLUMNS.target == target)
+    is_dead = _COLUMNS.state == State.DEAD.value
+    first = select(func.min(_COLUMNS.number)).where(there, is_dead).scalar_subquery()
+    query = select(deliveries).where(there, ~is_dead, _COLUMNS.number > first)
     return _readable(connection.execute(query))
 
 
