@@ -84,7 +84,7 @@ async def test_an_end_that_the_group_has_not_told_yet_is_told_once(stage, send_r
         failing(tenant)
         await anyio.sleep(120)
         done = await answers.replay_deliveries(Letters(receiver="team"))
-        await anyio.sleep(3600)
+        await anyio.sleep(1200)
         assert await answers.dead_deliveries(None, 100) == []
     assert told(tenant) == [("failed", "resolved")]
     # Where ends are told, the group's own message tells this one, with its beginning.

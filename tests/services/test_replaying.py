@@ -166,6 +166,9 @@ async def test_a_kill_after_a_replay_leaves_it_due(house):
     assert told(receiver) == [("g", "firing")]
 
 
+LIFE = 600.0
+"""Longer than any wait for the next attempt."""
+
 STEPS = st.lists(
     st.sampled_from(["open", "end", "replay", "refuse", "busy", "wait", "kill"]), max_size=14
 )
@@ -176,7 +179,7 @@ def clock():
     return MockClock(autojump_threshold=0)
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(steps=STEPS)
 def test_whatever_is_replayed_when_no_end_comes_before_its_opening_and_none_is_lost(
     steps, tmp_path_factory, clock, now
@@ -225,6 +228,6 @@ async def play_steps(house, steps):
 
 async def live(house, receiver):
     try:
-        await house.run(HOUR, target_of(receiver))
+        await house.run(LIFE, target_of(receiver))
     except* Killed:
         pass
