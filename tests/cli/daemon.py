@@ -57,11 +57,22 @@ def answering(status=(200, STATUS), fresh=(200, FRESH), *, token=None):
 
 
 @contextmanager
-def serving(answers, *, token=None):
-    """Answer with a status and a body by path; gives the URL."""
+def serving(answers, *, token=None, asked=None):
+    """Answer with a status and a body by path; gives the URL. `asked` keeps what was asked."""
 
     class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if asked is not None:
+                asked.append(json.loads(body))
+            self.answer()
+
         def do_GET(self):
+            if asked is not None:
+                asked.append(self.path)
+            self.answer()
+
+        def answer(self):
             code, content = answers[self.path.partition("?")[0]]
             if token and self.headers["Authorization"] != f"Bearer {token}":
                 code, content = 401, {"error": "a bearer token is needed"}

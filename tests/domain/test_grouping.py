@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from tests.domain.telling import NOON, alert
 from tmcwatch.domain.alert import Alert, EndReason, Status
-from tmcwatch.domain.grouping import Group, Member, due_for, flush, told_notices
+from tmcwatch.domain.grouping import (
+    Group,
+    Member,
+    about_to_tell,
+    due_for,
+    flush,
+    told_notices,
+)
 from tmcwatch.domain.routing import Route
 from tmcwatch.domain.rule import WATCHING
 
@@ -35,6 +42,23 @@ def flushed(*members: Member, group=GROUP, now=NOON, send_resolved=True):
 
 def told(one: Alert) -> Member:
     return Member(alert=one, told=Status.FIRING)
+
+
+MEMBERS = [
+    Member(alert=A),
+    told(B),
+    told(over(alert("c"))),
+    told(over(alert("d"), EndReason.CLOSED)),
+    Member(alert=over(alert("e"))),
+]
+
+
+@pytest.mark.parametrize("send_resolved", [True, False])
+def test_what_a_group_is_about_to_tell_is_what_its_next_message_lists(send_resolved):
+    lists = flushed(*MEMBERS, send_resolved=send_resolved).alerts
+    awaited = about_to_tell(MEMBERS, send_resolved=send_resolved)
+    assert awaited == {one.id for one in lists}
+    assert len(awaited) == (3 if send_resolved else 2)
 
 
 def test_a_new_group_waits_for_company():

@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 import pytest
+import structlog
 
+from tests.services.house import House
 from tests.services.lists import FakeList, Watching
 from tmcwatch.store.opening import open_store
 
@@ -24,3 +26,9 @@ def watching(store, now):
         return Watching(tmc=fake, store=store, now=now, history=history, refreshes=refreshes)
 
     return make
+
+
+@pytest.fixture
+def house(store, now):
+    with structlog.testing.capture_logs():
+        yield House(store, now)

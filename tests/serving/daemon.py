@@ -17,6 +17,9 @@ def answering(health):
         alerts=_alerts,
         transitions=_rows,
         deliveries=_rows,
+        owed_deliveries=_letters,
+        dead_deliveries=_letters,
+        replay_deliveries=_replay,
         promotions=_promotions,
         follow_promotion=_follow_promotion,
         reload=_reload,
@@ -42,6 +45,18 @@ async def _alerts():
 
 async def _rows(limit):
     return [{"limit": limit}]
+
+
+async def _letters(receiver, limit):
+    if receiver == "nobody":
+        raise NotKnown("no receiver is called 'nobody'")
+    return [{"receiver": receiver, "limit": limit}]
+
+
+async def _replay(letters):
+    if letters.ids and "unknown" in letters.ids:
+        raise NotKnown("no delivery has the id unknown")
+    return {"ids": letters.ids, "receiver": letters.receiver}
 
 
 async def _promotions():

@@ -5,7 +5,15 @@ import pytest
 from tests.serving.daemon import CHANGER, READER
 from tmcwatch.serving.access import AccessToken, May, refusal
 
-READINGS = ["status", "alerts", "transitions", "deliveries"]
+READINGS = [
+    "status",
+    "alerts",
+    "transitions",
+    "deliveries",
+    "deliveries/pending",
+    "deliveries/dead",
+]
+CHANGES = ["/-/reload", "/api/v1/notify-test", "/api/v1/deliveries/replay"]
 
 
 @pytest.mark.parametrize("path", READINGS)
@@ -29,7 +37,7 @@ async def test_scrapers_and_probes_need_no_token(ask, path):
     assert (await ask("GET", path, tokens=(READER, CHANGER))).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/-/reload", "/api/v1/notify-test"])
+@pytest.mark.parametrize("path", CHANGES)
 @pytest.mark.parametrize("tokens", [(), (READER,)], ids=["no-token", "read-token"])
 async def test_changing_is_off_without_a_token_for_it(ask, path, tokens):
     answer = await ask("POST", path, tokens=tokens, token=READER)
@@ -37,7 +45,7 @@ async def test_changing_is_off_without_a_token_for_it(ask, path, tokens):
     assert answer.json()["error"].startswith("off: no token configured")
 
 
-@pytest.mark.parametrize("path", ["/-/reload", "/api/v1/notify-test"])
+@pytest.mark.parametrize("path", CHANGES)
 async def test_changing_needs_the_right_token(ask, path):
     for token in (None, "", "wrong", "c-secret", "é"):
         answer = await ask("POST", path, tokens=(READER, CHANGER), token=token)

@@ -114,6 +114,62 @@ async def test_to_follow_a_promotion_needs_a_token_that_may_change(ask, token, s
     assert answer.status_code == status
 
 
+@pytest.mark.parametrize("path", ["/api/v1/deliveries/pending", "/api/v1/deliveries/dead"])
+async def test_letters_are_listed_of_all_receivers_or_of_one(ask, path):
+    assert (await ask("GET", path)).json() == [{"receiver": None, "limit": 100}]
+    answer = await ask("GET", f"{path}?receiver=oncall&limit=7")
+    assert answer.json() == [{"receiver": "oncall", "limit": 7}]
+    assert (await ask("GET", f"{path}?receiver=nobody")).status_code == 404
+    assert (await ask("GET", f"{path}?limit=0")).status_code == 400
+
+
+async def replay(ask, **request):
+    path = "/api/v1/deliveries/replay"
+    return await ask("POST", path, tokens=BOTH, token=CHANGER, **request)
+
+
+@pytest.mark.parametrize(
+    ("body", "meant"),
+    [
+        ({"ids": ["a", "b"]}, {"ids": ["a", "b"], "receiver": None}),
+        ({"receiver": "oncall"}, {"ids": None, "receiver": "oncall"}),
+        ({"all": True}, {"ids": None, "receiver": None}),
+    ],
+    ids=["ids", "receiver", "all"],
+)
+async def test_dead_letters_are_replayed_by_id_by_receiver_or_all(ask, body, meant):
+    answer = await replay(ask, json=body)
+    assert (answer.status_code, answer.json()) == (200, meant)
+
+
+async def test_a_letter_that_is_not_known_is_named(ask):
+    answer = await replay(ask, json={"ids": ["a", "unknown"]})
+    assert answer.status_code == 404
+    assert answer.json() == {"error": "no delivery has the id unknown"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b'{"ids": []}',
+        b'{"ids": [1]}',
+        b'{"ids": "a"}',
+        b'{"receiver": ""}',
+        b'{"all": false}',
+        b'{"all": 1}',
+        b'{"all": true, "receiver": "oncall"}',
+        b'{"ids": ["a"], "receiver": "oncall"}',
+    ],
+)
+async def test_a_body_that_does_not_say_what_to_replay_is_refused(ask, body):
+    answer = await replay(ask, content=body)
+    assert answer.status_code == 400
+    assert "error" in answer.json()
+
+
 async def tell(ask, **request):
     return await ask("POST", "/api/v1/notify-test", tokens=BOTH, token=CHANGER, **request)
 

@@ -10,6 +10,7 @@ import anyio
 import structlog
 
 from tmcwatch import __version__
+from tmcwatch.app.letters import dead, meant, owed, portions, replayed, told_to
 from tmcwatch.app.parts import Parts, store_fails
 from tmcwatch.app.promotions import listed, to_follow, unfinished
 from tmcwatch.app.watch import young_enough
@@ -23,10 +24,11 @@ from tmcwatch.domain.execution import AccountName, Transition
 from tmcwatch.domain.message import Message
 from tmcwatch.domain.promotion import Source
 from tmcwatch.notifiers import NotifierError
-from tmcwatch.serving.operations import Json, NotKnown, Operations, Unavailable
+from tmcwatch.serving.operations import Json, Letters, NotKnown, Operations, Unavailable
 from tmcwatch.serving.status import Asking, status_of
 from tmcwatch.store.alerts import newest_alerts
 from tmcwatch.store.engine import Connection, StoreError
+from tmcwatch.store.letters import replay
 from tmcwatch.store.outbox import newest_deliveries
 from tmcwatch.store.promotions import follow_promotion
 from tmcwatch.store.snapshot import read_snapshot
@@ -59,6 +61,9 @@ class Answers:
             alerts=self.alerts,
             transitions=self.transitions,
             deliveries=self.deliveries,
+            owed_deliveries=self.owed_deliveries,
+            dead_deliveries=self.dead_deliveries,
+            replay_deliveries=self.replay_deliveries,
             promotions=self.promotions,
             follow_promotion=self.follow_promotion,
             reload=reload,
@@ -105,6 +110,23 @@ class Answers:
 
     async def deliveries(self, most: int) -> Json:
         return await self._read(lambda connection: newest_deliveries(connection, most))
+
+    async def owed_deliveries(self, receiver: str | None, most: int) -> Json:
+        return await self._read(partial(owed, self.config(), receiver, most))
+
+    async def dead_deliveries(self, receiver: str | None, most: int) -> Json:
+        return await self._read(partial(dead, self.config(), receiver, most))
+
+    async def replay_deliveries(self, letters: Letters) -> Json:
+        """Owe dead letters again, a bounded number a transaction, and have them sent at once."""
+        config = self.config()
+        ids = await self._read(partial(meant, config, letters))
+        done = []
+        for portion in portions(ids):
+            work = partial(replay, ids=portion, targets=told_to(config), now=self.world.now())
+            done.append(await self._asked(self.parts.store.write, work))
+            self.parts.owed.ring()
+        return replayed(letters, done, asked=len(ids))
 
     async def promotions(self) -> Json:
         return await self._read(partial(listed, now=self.world.now()))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from tmcwatch.api.budget import Budget
 from tmcwatch.app.beats import Beats
 from tmcwatch.store.engine import Store, StoreDamagedError
+from tmcwatch.supervisor import Bell
 from tmcwatch.telemetry.health import Health
 from tmcwatch.telemetry.metrics import Metrics
 
@@ -19,6 +20,8 @@ class Parts:
     beats: Beats
     budgets: dict[str, Budget] = field(default_factory=dict)
     """By name; those of the accounts that are watched."""
+    owed: Bell = field(default_factory=Bell)
+    """Wakes whoever delivers."""
 
 
 def store_fails(health: Health, error: Exception) -> None:

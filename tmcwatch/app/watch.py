@@ -57,7 +57,7 @@ class _Watch:
         self._parts = parts
         self._world = world
         self._keepings: Sequence[BudgetKeeping] = ()
-        self._changed, self._owed = Bell(), Bell()
+        self._changed = Bell()
         self._supervision = Supervision(
             outages=(StoreError,),
             outage=partial(store_fails, parts.health),
@@ -69,7 +69,7 @@ class _Watch:
             now=world.now,
             settings=settings_of(config),
             changed=self._changed,
-            owed=self._owed,
+            owed=parts.owed,
         )
 
     async def run(self, stop: anyio.Event) -> None:
@@ -144,7 +144,7 @@ class _Watch:
             words=partial(words_for, time_zone=self._config.time_zone),
             observed=_Observed(self._parts.metrics),
         )
-        return partial(deliver, target, bell=self._owed, means=means)
+        return partial(deliver, target, bell=self._parts.owed, means=means)
 
     async def _decide_once_more(self) -> None:
         # Shielded, so that what was seen last is decided on; what fails here is decided on later.

@@ -7,13 +7,15 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from tmcwatch.cli.ending import Failed, unreachable, wrong_usage
+from tmcwatch.cli.ending import Failed, found_wrong, unreachable, wrong_usage
 
 TIMEOUT = 10.0
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _REFUSED = frozenset({401, 403})
 _SAID_NO = 503
 _WRONG = 400
+_NOT_THERE = 404
+_NO_SUCH_PATH = "Not Found"
 
 
 def ask(url: str, path: str, *, token: str | None) -> Any:  # noqa: ANN401 - JSON
@@ -71,6 +73,8 @@ def _refusal(url: str, path: str, response: httpx.Response, content: object) -> 
     if response.status_code == _WRONG and "error" in told:
         return wrong_usage(f"{url}: {told['error']}")
     said = told.get("error", "no answer of a tmcwatch daemon")
+    if response.status_code == _NOT_THERE and "error" in told and said != _NO_SUCH_PATH:
+        return found_wrong(f"{url}: {said}")
     return unreachable(f"{url}{path}: {response.status_code}: {said}")
 
 

@@ -18,6 +18,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "budget": ("tmcwatch.cli.budget", "Tell what a watch will ask of TMC, and whether it may."),
     "status": ("tmcwatch.cli.status", "Show what a running daemon watches, and how far."),
     "notify": ("tmcwatch.cli.notify", "Try whether a receiver is told."),
+    "deliveries": ("tmcwatch.cli.deliveries", "Show what is owed or given up; send it again."),
     "promotion": ("tmcwatch.cli.promotion", "Follow a promotion, and wait for its end."),
     "simulate": ("tmcwatch.cli.simulate", "Serve a simulated TMC."),
 }

@@ -24,7 +24,9 @@ class Failed(Exception):
 
 
 def one_line(text: str) -> str:
-    return " ".join(text.split())
+    """Answer with one line, without what would steer a terminal: names are others' words."""
+    line = " ".join(text.split())
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in line)
 
 
 def found_wrong(*lines: str) -> Failed:

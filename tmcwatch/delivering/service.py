@@ -20,6 +20,7 @@ from tmcwatch.domain.message import Message, Words
 from tmcwatch.notifiers import InThread, Notifier, NotifierCrashed, NotifierError, Receipt
 from tmcwatch.store import outbox
 from tmcwatch.store.engine import Store
+from tmcwatch.store.letters import replayed_after
 from tmcwatch.store.outbox import Work
 from tmcwatch.supervisor import Bell
 
@@ -80,12 +81,22 @@ async def deliver(target: Target, *, bell: Bell, means: Means) -> None:
     await _Worker(target, means).run(bell)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Quiet:
+    """A time in which a receiver is left alone."""
+
+    since: datetime
+    until: datetime
+    is_parked: bool
+    """It refused the login, rather than asking to wait: a replay ends that."""
+
+
 class _Worker:
     def __init__(self, target: Target, means: Means) -> None:
         self._target = target
         self._means = means
         # A receiver that asks to wait means all its messages, not only the one it refused.
-        self._quiet_until: datetime | None = None
+        self._quiet: _Quiet | None = None
 
     async def run(self, bell: Bell) -> None:
         await self._settle_uncertain()
@@ -93,10 +104,7 @@ class _Worker:
             # Before looking, not after: a ring while it looks must not be lost.
             mark = bell.reset()
             await anyio.lowlevel.checkpoint()  # the one place where a stop takes hold
-            if self._quiet_until is not None:
-                await anyio.sleep(max((self._quiet_until - self._means.now()).total_seconds(), 0))
-                self._quiet_until = None
-            idle = await self._idle_seconds()
+            idle = await self._quiet_seconds() or await self._idle_seconds()
             if idle > 0:
                 await bell.wait(idle, since=mark)
             else:
@@ -164,7 +172,7 @@ class _Worker:
         self._means.observed.on_failed(self._target.receiver, reason or _reason(error))
         give_up_at = delivery.message.created_at + GIVE_UP_AFTER
         if error.authentication:
-            self._quiet_until = now + LONGEST_RETRY
+            self._quiet = _Quiet(since=now, until=now + LONGEST_RETRY, is_parked=True)
         if error.permanent:
             await self._bury(delivery.id, error.text)
         elif now >= give_up_at:
@@ -179,7 +187,7 @@ class _Worker:
         backoff = retry_wait(delivery.attempts, jitter=self._means.random())
         due_at = min(now + (error.retry_after or backoff), give_up_at)
         if error.retry_after:
-            self._quiet_until = due_at
+            self._quiet = _Quiet(since=now, until=due_at, is_parked=False)
         text = error.text[:_LONGEST_TEXT]
         await self._write(lambda c: outbox.postpone(c, delivery.id, due_at, text, now=now))
         log.warning(
@@ -195,6 +203,20 @@ class _Worker:
         now, text = self._means.now(), error[:_LONGEST_TEXT]
         await self._write(lambda c: outbox.bury(c, delivery, text, now))
         log.warning("delivery_dead", target=self._target.name, delivery=delivery, error=text)
+
+    async def _quiet_seconds(self) -> float:
+        """Answer for how long the receiver is to be left alone."""
+        if self._quiet is None:
+            return 0
+        seconds = (self._quiet.until - self._means.now()).total_seconds()
+        if seconds <= 0 or (self._quiet.is_parked and await self._is_replayed(self._quiet.since)):
+            self._quiet = None
+            return 0
+        return seconds
+
+    async def _is_replayed(self, since: datetime) -> bool:
+        """Tell whether someone who mended the login had letters sent again meanwhile."""
+        return await self._read(lambda c: replayed_after(c, self._target.name, since))
 
     async def _idle_seconds(self) -> float:
         due_at = await self._read(lambda c: outbox.next_due_at(c, self._target.name))

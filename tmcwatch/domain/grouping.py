@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from tmcwatch.domain.alert import Alert, EndReason, Status
+from tmcwatch.domain.alert import Alert, AlertId, EndReason, Status
 from tmcwatch.domain.routing import Route
 from tmcwatch.domain.rule import NOTICES
 
@@ -84,6 +84,15 @@ def flush(
         alerts=tuple(member.alert for member in listed),
         told_before=0 if repeats else len(firing),
         kept=kept,
+    )
+
+
+def about_to_tell(members: Sequence[Member], *, send_resolved: bool) -> frozenset[AlertId]:
+    """Answer with the alerts that the group's next message will list, repeats apart."""
+    return frozenset(
+        member.alert.id
+        for member in members
+        if (member.told is None or _is_over(member)) and _speaks(member, send_resolved)
     )
 
 

@@ -13,7 +13,14 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tmcwatch.serving.access import AccessToken, May, refusal
-from tmcwatch.serving.operations import Json, NotKnown, Operations, Unavailable, WrongRequest
+from tmcwatch.serving.operations import (
+    Json,
+    Letters,
+    NotKnown,
+    Operations,
+    Unavailable,
+    WrongRequest,
+)
 from tmcwatch.telemetry.health import Verdict
 
 LARGEST_BODY = 64 * 1024
@@ -94,6 +101,12 @@ def _readings(operations: Operations, tokens: Tokens) -> list[Route]:
     async def deliveries(request: Request) -> Response:
         return _answer(await operations.deliveries(_limit(request)))
 
+    async def owed(request: Request) -> Response:
+        return _answer(await operations.owed_deliveries(_asked(request), _limit(request)))
+
+    async def dead(request: Request) -> Response:
+        return _answer(await operations.dead_deliveries(_asked(request), _limit(request)))
+
     async def promotions(_: Request) -> Response:
         return _answer(await operations.promotions())
 
@@ -103,6 +116,8 @@ def _readings(operations: Operations, tokens: Tokens) -> list[Route]:
         "alerts": alerts,
         "transitions": transitions,
         "deliveries": deliveries,
+        "deliveries/pending": owed,
+        "deliveries/dead": dead,
     }
     return [
         Route(f"/api/v1/{name}", _guarded(endpoint, tokens, May.READ), methods=["GET"])
@@ -125,9 +140,14 @@ def _changes(operations: Operations, tokens: Tokens) -> list[Route]:
         content, is_new = await operations.follow_promotion(account, execution)
         return _answer(content, status=202 if is_new else 200)
 
+    async def replay(request: Request) -> Response:
+        return _answer(await operations.replay_deliveries(await _letters(request)))
+
     follow = _guarded(follow_promotion, tokens, May.CHANGE)
+    replaying = _guarded(replay, tokens, May.CHANGE)
     return [
         Route("/api/v1/promotions", follow, methods=["POST"]),
+        Route("/api/v1/deliveries/replay", replaying, methods=["POST"]),
         Route("/-/reload", _guarded(reload, tokens, May.CHANGE), methods=["POST"]),
         Route("/api/v1/notify-test", _guarded(notify_test, tokens, May.CHANGE), methods=["POST"]),
     ]
@@ -170,6 +190,28 @@ async def _receiver(request: Request) -> str:
             return receiver
         case _:
             raise HTTPException(400, 'a body such as {"receiver": "oncall"} is needed')
+
+
+def _asked(request: Request) -> str | None:
+    """Answer with the receiver that is asked about; None means all."""
+    return request.query_params.get("receiver")
+
+
+async def _letters(request: Request) -> Letters:
+    match await _json(request):
+        case {"ids": [*ids], **others} if ids and not others and _are_texts(ids):
+            return Letters(ids=tuple(ids))
+        case {"receiver": str(receiver), **others} if receiver and not others:
+            return Letters(receiver=receiver)
+        case {"all": True, **others} if not others:
+            return Letters()
+        case _:
+            examples = '{"ids": ["…"]}, {"receiver": "oncall"} or {"all": true}'
+            raise HTTPException(400, f"a body such as {examples} is needed")
+
+
+def _are_texts(values: Sequence[object]) -> bool:
+    return all(isinstance(value, str) for value in values)
 
 
 async def _json(request: Request) -> object:

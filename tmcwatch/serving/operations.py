@@ -22,6 +22,14 @@ class Unavailable(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Letters:
+    """Dead letters that are meant: those with these ids, those of a receiver, or else all."""
+
+    ids: tuple[str, ...] | None = None
+    receiver: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Operations:
     """Each may raise Unavailable, and `notify_test` NotKnown. None of them calls TMC."""
 
@@ -35,6 +43,12 @@ class Operations:
     """The newest ones, at most so many."""
     deliveries: Callable[[int], Awaitable[Json]]
     """The newest ones, at most so many."""
+    owed_deliveries: Callable[[str | None, int], Awaitable[Json]]
+    """Those of one receiver or all, oldest first, at most so many. Raises NotKnown."""
+    dead_deliveries: Callable[[str | None, int], Awaitable[Json]]
+    """Those of one receiver or all, the last first, at most so many. Raises NotKnown."""
+    replay_deliveries: Callable[[Letters], Awaitable[Json]]
+    """Owes dead ones again. Raises NotKnown."""
     promotions: Callable[[], Awaitable[Json]]
     """Those that are followed or were."""
     follow_promotion: Callable[[str | None, str], Awaitable[tuple[Json, bool]]]

@@ -28,7 +28,8 @@ Result = TypeVar("Result")
 Work: TypeAlias = Callable[[Connection], Result]
 """What runs in one transaction."""
 
-_OPEN = (State.PENDING.value, State.SENDING.value)
+OPEN = (State.PENDING.value, State.SENDING.value)
+"""What is still owed."""
 
 
 def owe(connection: Connection, delivery: Delivery) -> bool:
@@ -63,7 +64,7 @@ def next_due(connection: Connection, target: str, now: datetime) -> Delivery | N
     at = {"asked_target": target, "now": stored(now)}
     while (row := connection.execute(_NEXT, at).one_or_none()) is not None:
         try:
-            return _delivery(row)
+            return delivery_of(row)
         except FactsError as error:
             bury(connection, DeliveryId(row.id), str(error), now)
     return None
@@ -77,7 +78,7 @@ def next_due_at(connection: Connection, target: str) -> datetime | None:
 
 def claim(connection: Connection, delivery: DeliveryId, now: datetime) -> Delivery:
     asked = {"asked_id": delivery, "changed_at": stored(now)}
-    return _delivery(connection.execute(_CLAIM, asked).one())
+    return delivery_of(connection.execute(_CLAIM, asked).one())
 
 
 def delivered(connection: Connection, delivery: DeliveryId, receipt: str, now: datetime) -> None:
@@ -105,7 +106,7 @@ def bury(connection: Connection, delivery: DeliveryId, error: str, now: datetime
 def bury_orphans(connection: Connection, targets: Collection[str], now: datetime) -> int:
     """Give up what is owed to targets that the config no longer has; answers with how many."""
     orphans = update(deliveries).where(
-        deliveries.c.state.in_(_OPEN), deliveries.c.target.not_in(targets)
+        deliveries.c.state.in_(OPEN), deliveries.c.target.not_in(targets)
     )
     return connection.execute(
         orphans.values(
@@ -133,7 +134,7 @@ def uncertain(connection: Connection, target: str) -> list[DeliveryId]:
 
 def pending_count(connection: Connection, target: str | None = None) -> int:
     """Count what is still owed, to one target or to all."""
-    count = select(func.count()).select_from(deliveries).where(deliveries.c.state.in_(_OPEN))
+    count = select(func.count()).select_from(deliveries).where(deliveries.c.state.in_(OPEN))
     if target is not None:
         count = count.where(deliveries.c.target == target)
     return connection.execute(count).scalar_one()
@@ -163,7 +164,7 @@ def forget(connection: Connection, before: datetime, limit: int) -> int:
     """Delete at most `limit` deliveries that were accepted or given up before a moment."""
     old = (
         select(deliveries.c.id)
-        .where(deliveries.c.state.not_in(_OPEN), deliveries.c.changed_at < stored(before))
+        .where(deliveries.c.state.not_in(OPEN), deliveries.c.changed_at < stored(before))
         .limit(limit)
     )
     return connection.execute(delete(deliveries).where(deliveries.c.id.in_(old))).rowcount
@@ -175,7 +176,7 @@ def _is_next() -> ColumnElement[bool]:
         earlier.c.group_key == deliveries.c.group_key,
         earlier.c.target == deliveries.c.target,
         earlier.c.number < deliveries.c.number,
-        earlier.c.state.in_(_OPEN),
+        earlier.c.state.in_(OPEN),
     )
     return and_(
         deliveries.c.target == bindparam("asked_target"),
@@ -241,6 +242,8 @@ def _untried(connection: Connection, delivery: Delivery) -> tuple[DeliveryId, Me
     latest = connection.execute(_LATEST, asked).one_or_none()
     if latest is None or latest.state != State.PENDING.value or latest.attempts > 0:
         return None
+    if latest.error is not None:
+        return None  # replayed: a receiver that has seen its key would drop what is merged in
     try:
         return DeliveryId(latest.id), message_from(latest.facts)
     except FactsError:
@@ -252,7 +255,8 @@ def _change(connection: Connection, delivery: DeliveryId, now: datetime, **value
     connection.execute(_CHANGE, asked | values)
 
 
-def _delivery(row: Row[Any]) -> Delivery:
+def delivery_of(row: Row[Any]) -> Delivery:
+    """Read a row of the outbox. Raises FactsError."""
     return Delivery(
         id=DeliveryId(row.id),
         target=row.target,

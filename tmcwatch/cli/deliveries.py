@@ -1,0 +1,221 @@
+"""The commands `deliveries pending`, `dead` and `replay`: what is owed, given up, sent again."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tmcwatch.cli.asking import ask_list, tell, token_from
+from tmcwatch.cli.ending import one_line, wrong_usage
+from tmcwatch.cli.options import example, json_option, print_json
+
+Json = Mapping[str, Any]
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+PATH = "/api/v1/deliveries"
+MOST = 1_000
+"""Rows that the daemon gives in one answer."""
+
+
+def _daemon_options(function: Decorated) -> Decorated:
+    url = click.option(
+        "--url",
+        envvar="TMCWATCH_URL",
+        show_envvar=True,
+        default="http://127.0.0.1:10477",
+        show_default=True,
+        help="Where the daemon answers.",
+    )
+    token = click.option(
+        "--token-file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="The bearer token, where the daemon asks for one; to replay, it must allow changes.",
+    )
+    return url(token(function))
+
+
+_receiver_option = click.option("--receiver", metavar="NAME", help="Only those of this receiver.")
+
+
+@click.group(
+    "deliveries",
+    no_args_is_help=False,
+    epilog=example("tmcwatch deliveries dead", "tmcwatch deliveries replay --receiver oncall"),
+)
+def command() -> None:
+    """Show what is owed to whom and what was given up, and have that sent again."""
+
+
+@command.command("pending", epilog=example("tmcwatch deliveries pending --receiver oncall"))
+@_receiver_option
+@_daemon_options
+@json_option
+def pending(*, receiver: str | None, url: str, token_file: Path | None, as_json: bool) -> None:
+    """Show what a running daemon still owes, oldest first.
+
+    What is `sending` was claimed for a send whose end is not known yet.
+    """
+    found = _asked("pending", receiver, url, token_file)
+    if as_json:
+        print_json(found)
+        return
+    _show(found, _Shape(nothing="nothing is owed", headings=_OWED, cells=_owed_cells))
+
+
+@command.command("dead", epilog=example("tmcwatch deliveries dead --receiver oncall --json"))
+@_receiver_option
+@_daemon_options
+@json_option
+def dead(*, receiver: str | None, url: str, token_file: Path | None, as_json: bool) -> None:
+    """Show what was given up, the last first: when, why, and the ID to replay it by.
+
+    Exit code 0 also if there are some: `tmcwatch_dead_letters` is what to alert on.
+    """
+    found = _asked("dead", receiver, url, token_file)
+    if as_json:
+        print_json(found)
+        return
+    _show(found, _Shape(nothing="nothing was given up", headings=_DEAD, cells=_dead_cells))
+
+
+@command.command(
+    "replay",
+    epilog=example(
+        "tmcwatch deliveries replay 0f343b0931126a20f133d67c2b018a3b",
+        "tmcwatch deliveries replay --receiver oncall --token-file token",
+        "tmcwatch deliveries replay --all --yes",
+    ),
+)
+@click.argument("ids", metavar="[ID]...", nargs=-1)
+@click.option("--receiver", metavar="NAME", help="Every dead one of this receiver.")
+@click.option("--all", "everything", is_flag=True, help="Every dead one; asks before it does.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_daemon_options
+@json_option
+def replay(
+    *,
+    ids: Sequence[str],
+    receiver: str | None,
+    everything: bool,
+    yes: bool,
+    url: str,
+    token_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Have a running daemon send dead deliveries once more, under the same key.
+
+    Each tells what holds now: what is over by then is told as over. A receiver that refused the
+    login is tried again at once. Exit code 1: there is no such ID or receiver.
+    """
+    body = _body(ids, receiver, everything=everything)
+    token = token_from(token_file)
+    if everything and not yes:
+        _confirm()
+    done = tell(url, f"{PATH}/replay", body, token=token)
+    if as_json:
+        print_json(done)
+        return
+    for line in _replayed_lines(done):
+        click.echo(line)
+
+
+def _body(ids: Sequence[str], receiver: str | None, *, everything: bool) -> dict[str, object]:
+    """Answer with what is to be replayed; exactly one way of saying it is needed."""
+    bodies: list[dict[str, object]] = []
+    if ids:
+        bodies.append({"ids": list(ids)})
+    if receiver is not None:
+        bodies.append({"receiver": receiver})
+    if everything:
+        bodies.append({"all": True})
+    if len(bodies) != 1:
+        raise wrong_usage("tmcwatch deliveries replay: one of IDs, --receiver or --all is needed")
+    return bodies[0]
+
+
+def _confirm() -> None:
+    if not sys.stdin.isatty():
+        raise wrong_usage("tmcwatch deliveries replay: --all needs --yes where none can be asked")
+    click.confirm("Send everything again that was given up?", abort=True, err=True)
+
+
+def _replayed_lines(done: Json) -> Iterator[str]:
+    yield f"{done['replayed']} to be sent again"
+    if done["nothing_left"]:
+        yield (
+            f"{done['nothing_left']} settled: nothing was left to tell, "
+            "or another message tells it"
+        )
+    if done["left"]:
+        yield (
+            f"{done['left']} left as they are: owed or told already, "
+            "unreadable, or their target is no longer configured"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shape:
+    """How rows are shown: in a table on a terminal, else a line each."""
+
+    nothing: str
+    headings: Sequence[str]
+    cells: Callable[[Json], Sequence[str]]
+
+
+_OWED = ("target", "owed since", "state", "attempts", "next try", "tells", "last error")
+_DEAD = ("id", "target", "given up", "attempts", "tells", "why")
+
+
+def _owed_cells(one: Json) -> Sequence[str]:
+    next_try = "now" if one["state"] == "sending" else one["due_at"]
+    counts = (one["state"], str(one["attempts"]), next_try)
+    return one["target"], one["owed_since"], *counts, _tells(one), one["error"] or "none"
+
+
+def _dead_cells(one: Json) -> Sequence[str]:
+    when = (one["given_up_at"], str(one["attempts"]))
+    return one["id"], one["target"], *when, _tells(one), one["error"] or "not known"
+
+
+def _tells(one: Json) -> str:
+    return "; ".join(_told(part) for part in one["tells"]) or "what cannot be read"
+
+
+def _told(part: Json) -> str:
+    names = ", ".join(part["names"])
+    more = ", …" if part["number"] > len(part["names"]) > 0 else ""
+    what = f": {names}{more}" if names else ""
+    return f"{part['number']} {part['alertname']} {part['status']}{what}"
+
+
+def _show(found: Sequence[Json], shape: _Shape) -> None:
+    console = Console(highlight=False)
+    rows = [[one_line(cell) for cell in shape.cells(one)] for one in found]
+    if not rows:
+        click.echo(shape.nothing)
+    elif console.is_terminal:
+        table = Table(*shape.headings)
+        for row in rows:
+            table.add_row(*(Text(cell, overflow="fold") for cell in row))
+        console.print(table)
+    else:
+        for row in rows:
+            pairs = zip(shape.headings, row, strict=True)
+            click.echo(", ".join(f"{heading} {cell}" for heading, cell in pairs))
+    if len(found) == MOST:
+        click.echo(f"only the first {MOST} are shown", err=True)
+
+
+def _asked(what: str, receiver: str | None, url: str, token_file: Path | None) -> Sequence[Json]:
+    query = {"limit": str(MOST)} | ({"receiver": receiver} if receiver is not None else {})
+    path = f"{PATH}/{what}?{urlencode(query)}"
+    found: Sequence[Json] = ask_list(url, path, token=token_from(token_file))
+    return found
