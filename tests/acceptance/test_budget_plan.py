@@ -38,16 +38,6 @@ def large():
     )
 
 
-def crowded():
-    """More runs at a time than one page shows."""
-    return replace(
-        small(),
-        executions_per_day=60_000,
-        history=timedelta(hours=26),
-        durations=Durations(median=timedelta(seconds=150), sigma=0.6),
-    )
-
-
 def lingering():
     """Many runs that take hours, one by one."""
     return replace(
@@ -60,10 +50,8 @@ def lingering():
     ("scenario", "window", "beat", "measured"),
     [
         (small, "overlap", "60s", HOUR),
-        (small, "overlap", "10m", DAY),  # in which the daily audit falls
         (small, "trigger", "20s", HOUR),
         (large, "trigger", "60s", HOUR),
-        (crowded, "overlap", "120s", HOUR),
     ],
 )
 async def test_the_daemon_asks_what_was_planned(stage, *, scenario, window, beat, measured):

@@ -10,13 +10,16 @@ import pytest
 from tests.services.test_budget_client import Tmc, client_of
 from tmcwatch.api.budget import Budget
 from tmcwatch.api.errors import Forbidden
-from tmcwatch.domain.budget import Purpose
+from tmcwatch.domain.budget import Family, Purpose
 
 
 @pytest.fixture
-def slow(now):
-    """A budget of one call in ten seconds, so that questions wait."""
-    return Budget(6 / 1_800, now=now, random=lambda: 0.0)
+async def slow(now):
+    """A budget of one call in ten seconds, one of which was just made: so questions wait."""
+    budget = Budget(6 / 1_800, now=now, random=lambda: 0.0)
+    async with budget.slot(Family.ORCHESTRATION, Purpose.HEAD) as slot:
+        slot.answered()
+    return budget
 
 
 async def ask(client, purpose=Purpose.NAMES, *, into=None):

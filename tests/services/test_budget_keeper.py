@@ -383,11 +383,11 @@ async def _arrive(budget, room, log, arrival):
                     slot.throttled(timedelta(seconds=seconds))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
-    heads=st.integers(0, 20),
+    heads=st.integers(0, 8),
     others=st.lists(
-        st.tuples(st.sampled_from(list(Purpose)[1:]), st.floats(0, 30)), min_size=1, max_size=20
+        st.tuples(st.sampled_from(list(Purpose)[1:]), st.floats(0, 30)), min_size=1, max_size=12
     ),
 )
 async def test_no_purpose_waits_longer_than_its_bound(heads, others, now):

@@ -90,6 +90,7 @@ async def test_the_learned_lag_outlives_a_restart(watching):
     assert watch.position.settle == timedelta(seconds=20)
 
 
+@pytest.mark.usefixtures("uncounted")
 async def test_a_lag_beyond_the_ceiling_is_not_believed(watching):
     watch = watching()
     await beats(watch, 3)
