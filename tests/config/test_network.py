@@ -136,3 +136,16 @@ def test_the_name_of_a_budget_tells_the_way_without_the_password(tmp_path):
     )
     (account,) = load(file, environ={}).accounts
     assert account.budget_name == "https://api.eu.cloud.talend.com by there:3128"
+
+
+@pytest.mark.parametrize(
+    "url", ["https://API.eu.cloud.talend.com", "https://api.eu.cloud.talend.com:443/"]
+)
+def test_an_address_has_one_budget_however_it_is_written(url, tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text(
+        f"accounts: [{{name: a, region: eu, token: t}}, {{name: b, url: {url}, token: t}}]\n"
+        "route: {receiver: team}\nreceivers: [{name: team, log: {}}]\n"
+    )
+    first, second = load(file, environ={}).accounts
+    assert first.budget_name == second.budget_name

@@ -32,6 +32,7 @@ RESERVED_LABELS = frozenset(
 )
 PLACEHOLDERS = ("environment_id", "workspace_id", "kind", "id", "execution_id", "region")
 DEFAULT_SHARE = 0.2
+DEFAULT_PORTS = {"http": 80, "https": 443}
 _LONGEST_NAME = 64
 _HIGHEST_PORT = 65_535
 
@@ -42,15 +43,16 @@ def address_of(region: str) -> str:
 
 
 def way_to(address: str, proxy: str | None) -> str:
-    """Name how an address is reached, without the credentials for a proxy."""
-    if proxy is None:
-        return address
-    parts = urlsplit(proxy)
-    return (
-        f"{address} by {parts.hostname}:{parts.port}"
-        if parts.port
-        else f"{address} by {parts.hostname}"
-    )
+    """Name how an address is reached, however it is written and without a proxy's credentials."""
+    parts = urlsplit(address)
+    usual = DEFAULT_PORTS.get(parts.scheme)
+    name = f"{parts.scheme}://{_host(parts, usual)}{parts.path}"
+    return name if proxy is None else f"{name} by {_host(urlsplit(proxy))}"
+
+
+def _host(parts: SplitResult, usual: int | None = None) -> str:
+    port = "" if parts.port in {None, usual} else f":{parts.port}"
+    return f"{parts.hostname}{port}"
 
 
 def _name(value: str) -> str:
