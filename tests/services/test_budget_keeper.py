@@ -434,3 +434,12 @@ async def test_a_restart_counts_the_time_since_the_last_call_of_a_slow_family(aw
     began = anyio.current_time()
     await go(after, family=Family.SECURITY)
     assert anyio.current_time() - began == pytest.approx(waits)
+
+
+async def test_a_failure_that_prolongs_a_pause_is_told_as_the_pause_it_makes(now):
+    budget = Budget(0.2, now=now, random=lambda: 1.0, saved=2)
+    budget.throttled(P, timedelta(seconds=1))
+    await anyio.sleep(2)
+    async with budget.slot(P, Purpose.HEAD) as probe:
+        probe.failed()
+    assert budget.state()[P].paused_until == now() + timedelta(seconds=1)

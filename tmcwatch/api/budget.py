@@ -29,6 +29,7 @@ from tmcwatch.domain.budget import (
     is_slow,
     not_called,
     passed,
+    pause_left,
     per_second,
     throttled,
     wait,
@@ -123,7 +124,6 @@ class _Lane:
     family: Family
     ceiling: float
     pace: Pace | None = None
-    paused_until: datetime | None = None
     turns: Turns = field(default_factory=Turns)
     waiters: dict[int, _Waiter] = field(default_factory=dict)
     """By number: the first has waited longest, and keeps time for all."""
@@ -241,7 +241,6 @@ class Budget:
         pace = self._pace(lane)
         known = pace.pauses if pauses is None else pauses
         lane.pace = throttled(pace, pauses=known, asked=retry_after, jitter=self._random())
-        lane.paused_until = self._now() + timedelta(seconds=lane.pace.paused_until - pace.at)
         self._remembering.note(family, lane.pace)
         _stir(lane)
 
@@ -274,12 +273,13 @@ class Budget:
     def _state(self, lane: _Lane, now: datetime) -> FamilyState:
         if lane.pace is not None or lane.family in self._remembering:
             self._pace(lane)
-        until, granted = lane.paused_until, per_second(lane.ceiling, self._share)
+        pace, granted = lane.pace, per_second(lane.ceiling, self._share)
+        left = pause_left(pace) if pace else 0.0
         return FamilyState(
-            rate=lane.pace.rate if lane.pace else granted,
+            rate=pace.rate if pace else granted,
             granted=granted,
             ceiling=lane.ceiling / 60,
-            paused_until=until if until is not None and until > now else None,
+            paused_until=now + timedelta(seconds=left) if left > 0 else None,
         )
 
     def _pace(self, lane: _Lane) -> Pace:
@@ -297,10 +297,7 @@ class Budget:
             else self._saved
         )
         fresh = fresh_pace(lane.ceiling, self._share, at=at, tokens=saved)
-        pace = self._remembering.begun(lane.family, fresh)
-        if pace.paused_until > at:
-            lane.paused_until = self._now() + timedelta(seconds=pace.paused_until - at)
-        return pace
+        return self._remembering.begun(lane.family, fresh)
 
     async def _turn(self, lane: _Lane, waiter: _Waiter) -> None:
         lane.waiters[waiter.number] = waiter

@@ -200,6 +200,14 @@ def wait(pace: Pace) -> float:
     return max(pause, short, 0.0)
 
 
+def pause_left(pace: Pace) -> float:
+    """Answer with the seconds for which nothing is asked because TMC refused, 0 where it did not.
+
+    A pause after failures is ours alone, and too short to tell of.
+    """
+    return max(pace.paused_until - pace.at, 0.0) if pace.strikes else 0.0
+
+
 def affords(pace: Pace, seconds: float) -> float:
     """Answer with how many calls may go within the next `seconds`."""
     paused = max(pace.paused_until - pace.at, 0.0)
