@@ -46,8 +46,9 @@ class Question:
 class _Waiting:
     """A question that waits to be sent, and whoever joined it meanwhile."""
 
-    def __init__(self, purpose: Purpose) -> None:
-        self.ticket = Ticket(purpose)
+    def __init__(self, question: Question) -> None:
+        self.same = question.same
+        self.ticket = Ticket(question.purpose)
         self.done = anyio.Event()
         self.outcome: bytes | ApiError | None = None
         """None where whoever asked gave up."""
@@ -124,21 +125,22 @@ class Asker:
         return await self._ask_for_all(question)
 
     async def _ask_for_all(self, question: Question) -> bytes:
-        waiting = self._waiting[question.same] = _Waiting(question.purpose)
+        waiting = _Waiting(question)
+        self._waiting[waiting.same] = waiting
         try:
             waiting.outcome = await self._ask_again(question, waiting)
         except ApiError as error:
             waiting.outcome = error
             raise
         finally:
-            self._close(question, waiting)
+            self._close(waiting)
             waiting.done.set()
         return waiting.outcome
 
-    def _close(self, question: Question, waiting: _Waiting) -> None:
+    def _close(self, waiting: _Waiting) -> None:
         """Let nobody join any more."""
-        if self._waiting.get(question.same) is waiting:
-            del self._waiting[question.same]
+        if self._waiting.get(waiting.same) is waiting:
+            del self._waiting[waiting.same]
 
     async def _ask_again(self, question: Question, waiting: _Waiting) -> bytes:
         for _ in range(TRIES_WHEN_THROTTLED - 1):
@@ -150,7 +152,7 @@ class Asker:
 
     async def ask_once(self, question: Question) -> bytes:
         """Ask, and once more only where a refused token was replaced."""
-        return await self._ask(question, _Waiting(question.purpose))
+        return await self._ask(question, _Waiting(question))
 
     async def _ask(self, question: Question, waiting: _Waiting) -> bytes:
         token = await self._token.current()
@@ -175,7 +177,7 @@ class Asker:
             credential=credential,
         )
         async with self._budget.slot(question.family, waiting.ticket, room=room) as slot:
-            self._close(question, waiting)
+            self._close(waiting)
             began, sent_at = anyio.current_time(), self._now()
             try:
                 answer = await self._connection.send(operation, request)
