@@ -15,8 +15,9 @@ from tmcwatch.cli.configured import checked
 from tmcwatch.cli.ending import Failed, found_wrong, unreachable, wrong_usage
 from tmcwatch.cli.live import Seen, ask_all
 from tmcwatch.cli.options import config_option, example, json_option, print_json
-from tmcwatch.config import Config, ConfigError, located
+from tmcwatch.config import Config, ConfigError
 from tmcwatch.config.model import ChildRoute
+from tmcwatch.config.problems import key_text
 from tmcwatch.telemetry.logs import configure
 
 
@@ -58,7 +59,7 @@ def command(*, path: Path, live: bool, as_json: bool) -> None:
 def _possible(path: Path) -> Config:
     """Load a file that TMC's limits allow to work; raises ConfigError with all that is wrong."""
     config = checked(path)
-    problems = located(path, impossible(config), environ=os.environ)
+    problems = [config.places.problem(key_text(key), text) for key, text in impossible(config)]
     if problems:
         raise ConfigError(problems)
     return config

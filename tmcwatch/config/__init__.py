@@ -1,7 +1,7 @@
 """Everything an operator can set, checked, with errors that name file, line and key."""
 
 from tmcwatch.config.authorities import authority_files
-from tmcwatch.config.loading import check_files, fingerprint, load, located
+from tmcwatch.config.loading import check_files, fingerprint, load
 from tmcwatch.config.model import Account, Config, Receiver
 from tmcwatch.config.problems import ConfigError, Problem
 from tmcwatch.config.routes import routing_tree
@@ -18,6 +18,5 @@ __all__ = [
     "fingerprint",
     "json_schema",
     "load",
-    "located",
     "routing_tree",
 ]

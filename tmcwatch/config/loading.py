@@ -83,12 +83,6 @@ def _files_of(account: Account, key: str) -> Iterator[tuple[Path | None, str]]:
         yield account.service_account.secret_file, f"{key}.service_account.secret_file"
 
 
-def located(path: Path, found: Found, *, environ: Mapping[str, str]) -> list[Problem]:
-    """Answer with problems at their place in a file that loads, but cannot work as it is."""
-    document = _document(path, environ)
-    return [document.problem(key, text) for key, text in found]
-
-
 def fingerprint(path: Path, *more: Path) -> str:
     """Answer with a text that changes when the file changes, or a file that it refers to.
 

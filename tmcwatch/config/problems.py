@@ -37,7 +37,12 @@ class Places:
     lines: Mapping[str, int] = field(default_factory=dict)
 
     def problem(self, key: str, text: str) -> Problem:
-        return Problem(file=self.file, line=self.lines.get(key), key=key, text=text)
+        """Place a problem at its key, or where that is not written, at the nearest one around."""
+        around = key
+        while around and around not in self.lines:
+            around = around[: max(around.rfind("."), around.rfind("["), 0)]
+        line = self.lines.get(around, 1 if self.lines else None)
+        return Problem(file=self.file, line=line, key=key, text=text)
 
 
 class ConfigError(Exception):
