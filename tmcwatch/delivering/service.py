@@ -144,7 +144,7 @@ class _Worker:
         except TimeoutError:
             text = f"no answer within {SEND_WITHIN:.0f} seconds"
             await self._failed(delivery, NotifierError(text, permanent=False))
-        except Exception as error:  # a notifier may be anyone's: its bug must not stop the others
+        except Exception as error:  # a bug of words or notifier must not stop the other messages
             log.exception("notifier_crashed", target=self._target.name, delivery=delivery.id)
             text = f"the notifier crashed: {type(error).__name__}"
             await self._failed(delivery, NotifierError(text, permanent=False), reason="crashed")
