@@ -34,6 +34,35 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attention:
+    """What people said of an alert: that someone is on it, or to hear no more of it for a while.
+
+    Times are ours; without an `until` it holds until the alert ends.
+    """
+
+    acknowledged_by: str | None = None
+    acknowledged_at: datetime | None = None
+    acknowledged_until: datetime | None = None
+    snoozed_at: datetime | None = None
+    snoozed_until: datetime | None = None
+
+    def is_acknowledged(self, now: datetime) -> bool:
+        """Tell whether someone is on it: what still fires is then not repeated."""
+        return self.acknowledged_at is not None and _holds(self.acknowledged_until, now)
+
+    def is_snoozed(self, now: datetime) -> bool:
+        """Tell whether nothing but its end is to be told."""
+        return self.snoozed_at is not None and _holds(self.snoozed_until, now)
+
+
+def _holds(until: datetime | None, now: datetime) -> bool:
+    return until is None or now < until
+
+
+UNATTENDED = Attention()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """One episode. Labels are frozen when it opens; `starts_at` and `ends_at` are TMC's times."""
 
@@ -51,6 +80,9 @@ class Alert:
     """On our clock."""
     changed_at: datetime
     """On our clock."""
+    due_at: datetime | None = None
+    """Its rule's `for` runs until then: it is not told before. None once it counts."""
+    attention: Attention = UNATTENDED
 
     @property
     def status(self) -> Status:

@@ -12,8 +12,13 @@ from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity, Status
 from tmcwatch.domain.execution import AccountName, Kind, SubjectId
 from tmcwatch.domain.grouping import Group, Member
 from tmcwatch.domain.rule import LASTING
+from tmcwatch.store.attention import attention_of
 from tmcwatch.store.moments import loaded, stored
 from tmcwatch.store.schema import alerts, groups, members
+
+_PEOPLES = {column.name for column in alerts.c if column.name.startswith(("ack", "snoozed"))}
+"""What people said of an alert, which only store.attention writes."""
+_LEFT_ALONE = {"id", "held"} | _PEOPLES
 
 # Built once: they are asked at every round, some for every end of a run.
 _ONGOING = (
@@ -32,7 +37,7 @@ _SAVED = _NEW.on_conflict_do_update(
     set_={
         column.name: _NEW.excluded[column.name]
         for column in alerts.c
-        if column.name not in {"id", "held"}
+        if column.name not in _LEFT_ALONE
     },
 )
 _ALERT = select(alerts).where(alerts.c.id == bindparam("asked_id"))
@@ -111,7 +116,7 @@ def newest_alerts(connection: Connection, most: int) -> tuple[Alert, ...]:
 
 
 def save_alerts(connection: Connection, changed: Iterable[Alert]) -> None:
-    """Write alerts that are new or changed; whether they are held back stays as it is."""
+    """Write alerts that are new or changed; what holds them back or people said stays."""
     rows = [_values(alert) for alert in changed]
     if rows:
         connection.execute(_SAVED, rows)
@@ -220,6 +225,8 @@ def _alert(values: Any) -> Alert:  # noqa: ANN401 - a row
         count=values.count,
         opened_at=loaded(values.opened_at),
         changed_at=loaded(values.changed_at),
+        due_at=loaded(values.due_at),
+        attention=attention_of(values),
     )
 
 
@@ -239,6 +246,7 @@ def _values(alert: Alert) -> dict[str, object]:
         "count": alert.count,
         "opened_at": stored(alert.opened_at),
         "changed_at": stored(alert.changed_at),
+        "due_at": stored(alert.due_at),
     }
 
 

@@ -5,7 +5,7 @@ from sqlalchemy import Connection, inspect, text
 from tmcwatch.store.engine import Store, StoreError
 from tmcwatch.store.schema import metadata
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Every schema this version knows, oldest first; the last is the one it works with."""
 
 

@@ -244,6 +244,21 @@ alerts = Table(
     Column("changed_at", BigInteger, nullable=False),
     # Found while an outage is caught up with: not told until that is done.
     Column("held", Boolean, nullable=False, server_default=false()),
+    Column("due_at", BigInteger),  # its rule's `for` runs until then; null once it counts
+    Column("acknowledged_by", Text),  # null unless someone took it on
+    Column("acknowledged_at", BigInteger),
+    Column("acknowledged_until", BigInteger),  # null: until it ends
+    Column("snoozed_at", BigInteger),  # null unless someone wants to hear no more of it
+    Column("snoozed_until", BigInteger),  # null: until it ends
+    Index("ix_alerts_subject", "account", "kind", "subject", "opened_at"),
+    Index("ix_alerts_opened_at", "opened_at"),
+    Index("ix_alerts_changed_at", "changed_at"),
+)
+Index(
+    "ix_alerts_due_at",
+    alerts.c.due_at,
+    sqlite_where=alerts.c.due_at.is_not(None),
+    postgresql_where=alerts.c.due_at.is_not(None),
 )
 Index(
     "ix_alerts_held",
@@ -259,6 +274,55 @@ Index(
     alerts.c.subject,
     sqlite_where=alerts.c.ends_at.is_(None),
     postgresql_where=alerts.c.ends_at.is_(None),
+)
+
+notes = Table(
+    "notes",
+    metadata,
+    Column("sequence", _Sequence, primary_key=True, autoincrement=True),
+    Column("alert", String, nullable=False, index=True),
+    Column("at", BigInteger, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("act", String, nullable=False),  # of domain.attention.Act
+    Column("text", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+silences = Table(
+    "silences",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("matchers", Text, nullable=False),  # JSON: a list of texts
+    Column("created_by", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("starts_at", BigInteger, nullable=False),
+    Column("ends_at", BigInteger, nullable=False, index=True),
+    Column("reminded", Boolean, nullable=False),  # whether its end was announced
+)
+
+storms = Table(
+    "storms",
+    metadata,
+    Column("receiver", String, primary_key=True),  # in a storm at present
+    Column("since", BigInteger, nullable=False),
+    Column("flushed_at", BigInteger),  # when its last summary was told
+)
+
+parked = Table(
+    "parked",
+    metadata,
+    Column("target", String, primary_key=True),  # left alone at present
+    Column("since", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("refused", Boolean, nullable=False),  # it refused the login; else it asked to wait
+)
+
+rule_watches = Table(
+    "rule_watches",
+    metadata,
+    Column("rule", String, primary_key=True),
+    Column("watched_from", BigInteger, nullable=False),  # what happened before is not told
 )
 
 groups = Table(
@@ -279,6 +343,9 @@ members = Table(
     Column("alert", String, primary_key=True),
     Column("told", String),  # null, firing or resolved
     Column("told_at", BigInteger),
+    Column("told_severity", String),  # as it was told; a rise since is told as a change
+    Column("muted", Text),  # why it was not told when the group was last looked at
+    Index("ix_members_alert", "alert"),
 )
 
 deliveries = Table(
