@@ -10,10 +10,12 @@ from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity, Status
 from tmcwatch.domain.delivery import Delivery, State, delivery_id
 from tmcwatch.domain.grouping import Member
 from tmcwatch.domain.message import Message
+from tmcwatch.domain.parking import Trouble
 from tmcwatch.store import letters, outbox
 from tmcwatch.store.alerts import keep_members, save_alerts
 from tmcwatch.store.engine import StoreError
 from tmcwatch.store.opening import open_store
+from tmcwatch.store.parked import parked_targets, save_trouble
 from tmcwatch.store.schema import deliveries
 
 TEN = datetime(2026, 11, 20, 10, tzinfo=UTC)
@@ -244,15 +246,13 @@ def test_a_replay_that_breaks_off_has_changed_nothing(store):
     assert store.write(lambda c: again(c, *both)).due == 2
 
 
-def test_a_replay_is_known_from_what_is_owed_otherwise(connection):
+@pytest.mark.parametrize(("refused", "left"), [(True, {OTHER}), (False, {TARGET, OTHER})])
+def test_a_replay_ends_that_a_target_is_left_alone_as_it_refused_the_login(
+    connection, refused, left
+):
+    later = NOON + timedelta(minutes=10)
+    for target in (TARGET, OTHER):
+        save_trouble(connection, target, Trouble(since=NOON, until=later, refused=refused))
     die(connection, owed(1))
-    owe(connection, owed(1, group="new"))
-    busy = owed(1, group="busy")
-    owe(connection, busy)
-    outbox.claim(connection, busy.id, NOON)
-    outbox.postpone(connection, busy.id, NOON, "host: answered 503", now=NOON)
-    assert not letters.replayed_after(connection, TARGET, TEN - timedelta(hours=1))
     again(connection, owed(1))
-    assert letters.replayed_after(connection, TARGET, TEN)
-    assert not letters.replayed_after(connection, TARGET, NOON)
-    assert not letters.replayed_after(connection, OTHER, TEN)
+    assert parked_targets(connection, NOON).keys() == left

@@ -43,6 +43,7 @@ from tmcwatch.store.conditions import untold_conditions
 from tmcwatch.store.engine import Connection
 from tmcwatch.store.executions import first_success_after
 from tmcwatch.store.outbox import bury_orphans
+from tmcwatch.store.parked import forget_targets
 from tmcwatch.store.subjects import Failing, failing, load_subjects, unnamed
 from tmcwatch.store.transitions import (
     cursor,
@@ -118,8 +119,8 @@ def settle(connection: Connection, settings: Settings, *, now: datetime) -> None
             or _is_outside(connection, settings, alert)
         ),
     )
-    targets = {name for receiver in settings.receivers.values() for name in receiver.targets}
-    bury_orphans(connection, targets, now)
+    bury_orphans(connection, settings.targets, now)
+    forget_targets(connection, settings.targets, now=now)
 
 
 def _is_outside(connection: Connection, settings: Settings, alert: Alert) -> bool:

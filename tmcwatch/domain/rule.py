@@ -163,6 +163,24 @@ BUILT_IN: Mapping[str, Rule] = {
             severity=Severity.WARNING,
         ),
         Rule(
+            name="delivery_failing",
+            summary="accepts no messages",
+            nature=Nature.STATE,
+            severity=Severity.WARNING,
+        ),
+        Rule(
+            name="throttled",
+            summary="is asked too much of, as TMC says",
+            nature=Nature.STATE,
+            severity=Severity.WARNING,
+        ),
+        Rule(
+            name="unrecognised_status",
+            summary="has a status that is not known",
+            nature=Nature.NOTICE,
+            severity=Severity.WARNING,
+        ),
+        Rule(
             name=AWAY,
             summary="was out of sight",
             nature=Nature.NOTICE,
