@@ -136,8 +136,8 @@ def test_a_letter_that_cannot_be_read_is_listed_and_stays_dead(connection):
 def test_a_replayed_letter_is_due_under_its_key_with_its_attempts_counted_afresh(connection):
     die(connection, owed(1))
     assert again(connection, owed(1)) == letters.Replay(due=1, nothing_left=0)
-    assert outbox.next_due(connection, TARGET, NOON - timedelta(seconds=1)) is None
-    found = outbox.next_due(connection, TARGET, NOON)
+    assert outbox.next_due(connection, TARGET, NOON - timedelta(seconds=1)) == []
+    (found,) = outbox.next_due(connection, TARGET, NOON)
     message = replace(owed(1).message, created_at=NOON)
     assert found == replace(owed(1), due_at=NOON, message=message)
     (listed,) = letters.owed_letters(connection, None, most=9)
@@ -180,8 +180,7 @@ def test_a_replayed_letter_goes_before_the_later_ones_of_its_group(connection):
     die(connection, owed(1))
     owe(connection, replace(owed(2), message=replace(owed(2).message, alerts=(alert("b"),))))
     again(connection, owed(1))
-    due = outbox.next_due(connection, TARGET, NOON)
-    assert due is not None
+    (due,) = outbox.next_due(connection, TARGET, NOON)
     assert due.number == 1
 
 

@@ -1,7 +1,7 @@
 """Sends what the outbox owes to one target: in order, again after a failure, once if it can be."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -15,10 +15,11 @@ from tmcwatch.domain.delivery import (
     Delivery,
     DeliveryId,
     retry_wait,
+    together_after,
 )
 from tmcwatch.domain.message import Message, Words
 from tmcwatch.domain.parking import Trouble, after_failure, is_known_refusal, told_at
-from tmcwatch.notifiers import InThread, Notifier, NotifierCrashed, NotifierError, Receipt
+from tmcwatch.notifiers import InThread, Notifier, NotifierCrashed, NotifierError
 from tmcwatch.store import outbox
 from tmcwatch.store.engine import Connection, Store
 from tmcwatch.store.outbox import Work
@@ -90,6 +91,15 @@ async def deliver(target: Target, *, bell: Bell, means: Means) -> None:
     await _Worker(target, means).run(bell)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    """What became of one send: a receipt, or an error."""
+
+    delivery: Delivery
+    receipt: str | None = None
+    error: NotifierError | None = None
+
+
 class _Worker:
     def __init__(self, target: Target, means: Means) -> None:
         self._target = target
@@ -98,6 +108,9 @@ class _Worker:
         self._trouble: Trouble | None = None
         self._is_told = False
         """Whether alerting knows that it fails."""
+        # One that cannot tell a repetition is never in doubt about more than one message.
+        self._may_repeat = target.idempotent
+        self._together = 1
 
     async def run(self, bell: Bell) -> None:
         await self._recall()
@@ -147,52 +160,82 @@ class _Worker:
         await self._write(lambda c: outbox.release(c, delivery, now))
 
     async def _send_next(self) -> None:
-        # Shielded from the claim on, so that a shutdown neither parts a sent message from its
-        # receipt nor leaves one that was never sent in doubt.
+        # Shielded from the claim on, so that a shutdown neither parts sent messages from their
+        # receipts nor leaves some that were never sent in doubt.
         with anyio.CancelScope(shield=True):
-            now = self._means.now()
-            delivery = await self._write(lambda c: outbox.take(c, self._target.name, now))
-            if delivery is not None:
-                await self._send(delivery)
+            now, most = self._means.now(), self._together
+            claimed = await self._write(
+                lambda c: outbox.take(c, self._target.name, now, most=most)
+            )
+            outcomes = await self._sent_all(claimed)
+            accepted = [one for one in outcomes if one.receipt is not None]
+            if accepted:
+                await self._record(accepted)
+            for outcome in outcomes:
+                if outcome.error is not None:
+                    await self._failed(outcome.delivery, outcome.error)
+            self._together = together_after(
+                most, all_accepted=len(accepted) == len(claimed), may_repeat=self._may_repeat
+            )
 
-    async def _send(self, delivery: Delivery) -> None:
+    async def _sent_all(self, claimed: Sequence[Delivery]) -> list[_Outcome]:
+        """Send what was claimed, side by side; answer with what became of each."""
+        if len(claimed) == 1:
+            return [await self._sent(claimed[0])]
+        outcomes: list[_Outcome] = []
+
+        async def send(delivery: Delivery) -> None:
+            outcomes.append(await self._sent(delivery))
+
+        async with anyio.create_task_group() as sends:
+            for delivery in claimed:
+                sends.start_soon(send, delivery)
+        return outcomes
+
+    async def _sent(self, delivery: Delivery) -> _Outcome:
         try:
             with anyio.fail_after(SEND_WITHIN):
                 words = await self._means.in_thread(self._means.words, delivery.message)
                 receipt = await self._target.notifier.send(delivery.message, words)
         except NotifierError as error:
-            await self._failed(delivery, error)
+            return _Outcome(delivery=delivery, error=error)
         except TimeoutError:
             text = f"no answer within {SEND_WITHIN:.0f} seconds"
-            await self._failed(delivery, NotifierError(text, permanent=False))
+            return _Outcome(delivery=delivery, error=NotifierError(text, permanent=False))
         except Exception as error:  # a bug of words or notifier must not stop the other messages
             log.exception("notifier_crashed", target=self._target.name, delivery=delivery.id)
-            text = f"the notifier crashed: {type(error).__name__}"
-            await self._failed(delivery, NotifierError(text, permanent=False), reason="crashed")
-        else:
-            await self._sent(delivery, receipt)
+            return _Outcome(delivery=delivery, error=NotifierCrashed(self._target.name, error))
+        return _Outcome(delivery=delivery, receipt=receipt.text[:_LONGEST_TEXT])
 
-    async def _sent(self, delivery: Delivery, receipt: Receipt) -> None:
-        now = self._means.now()
-        text = receipt.text[:_LONGEST_TEXT]
-        if self._trouble is None and not self._is_told:
-            await self._write(lambda c: outbox.delivered(c, delivery.id, text, now))
-        else:
-            await self._write(lambda c: self._mended(c, delivery.id, text, now))
+    async def _record(self, accepted: Sequence[_Outcome]) -> None:
+        """Write all receipts in one transaction."""
+        now, is_mended = self._means.now(), self._trouble is not None or self._is_told
+        await self._write(lambda c: self._recorded(c, accepted, now, is_mended=is_mended))
+        if is_mended:
             self._heal()
-        seconds = (now - delivery.message.created_at).total_seconds()
-        self._means.observed.on_sent(self._target.receiver, seconds)
-        log.info(
-            "message_delivered",
-            target=self._target.name,
-            delivery=delivery.id,
-            alerts=len(delivery.message.alerts),
-            attempts=delivery.attempts,
-        )
+        for delivery in (outcome.delivery for outcome in accepted):
+            seconds = (now - delivery.message.created_at).total_seconds()
+            self._means.observed.on_sent(self._target.receiver, seconds)
+            log.info(
+                "message_delivered",
+                target=self._target.name,
+                delivery=delivery.id,
+                alerts=len(delivery.message.alerts),
+                attempts=delivery.attempts,
+            )
 
-    def _mended(self, connection: Connection, id_: DeliveryId, text: str, now: datetime) -> None:
-        outbox.delivered(connection, id_, text, now)
-        end_trouble(connection, self._target.name, now=now)
+    def _recorded(
+        self,
+        connection: Connection,
+        accepted: Sequence[_Outcome],
+        now: datetime,
+        *,
+        is_mended: bool,
+    ) -> None:
+        for one in accepted:
+            outbox.delivered(connection, one.delivery.id, one.receipt or "", now)
+        if is_mended:
+            end_trouble(connection, self._target.name, now=now)
 
     def _heal(self) -> None:
         if self._is_told:
@@ -200,11 +243,9 @@ class _Worker:
             self._means.changed.ring()
         self._trouble, self._is_told = None, False
 
-    async def _failed(
-        self, delivery: Delivery, error: NotifierError, *, reason: str | None = None
-    ) -> None:
+    async def _failed(self, delivery: Delivery, error: NotifierError) -> None:
         now = self._means.now()
-        self._means.observed.on_failed(self._target.receiver, reason or _reason(error))
+        self._means.observed.on_failed(self._target.receiver, _reason(error))
         give_up_at = delivery.message.created_at + GIVE_UP_AFTER
         # Where the login is known to be refused, that must not kill one message after the other.
         waits = is_known_refusal(self._trouble, refused=error.authentication)
