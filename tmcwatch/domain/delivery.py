@@ -13,7 +13,7 @@ DeliveryId = NewType("DeliveryId", str)
 FIRST_RETRY = timedelta(seconds=2)
 LONGEST_RETRY = timedelta(minutes=10)
 GIVE_UP_AFTER = timedelta(hours=72)
-MOST_TOGETHER = 16
+MOST_TOGETHER = 8
 """Messages on their way to one target at once."""
 _MOST_DOUBLINGS = 20  # clamps the exponent: weeks of attempts must not overflow
 
