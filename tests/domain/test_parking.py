@@ -45,8 +45,8 @@ def said(trouble, *, waiting=0, given_up=0):
 def test_the_text_says_who_since_when_how_many_why_and_what_to_do():
     assert said(FAILED, waiting=1_200) == (
         "oncall/webhook has accepted no message since 2026-11-20 12:00 UTC: a: 503. 1,200 "
-        "messages wait, 0 messages were given up. What waits is tried again for 72 hours: see whether it "
-        "can be reached from here"
+        "messages wait, 0 messages were given up. What waits is tried again for 72 hours: see "
+        "whether it can be reached from here"
     )
 
 

@@ -269,7 +269,8 @@ class _Worker:
             refused=error.authentication,
             wait_until=min(now + asked, give_up_at) if asked else None,
         )
-        wanted = trouble.until if error.authentication else now + (asked or backoff)
+        # All wait for a refused login together, and go as soon as one message was accepted.
+        wanted = now if error.authentication else now + (asked or backoff)
         due_at = min(wanted, give_up_at)
         text = error.text[:_LONGEST_TEXT]
         await self._write(
