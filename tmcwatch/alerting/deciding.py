@@ -9,6 +9,7 @@ from tmcwatch.alerting.holding import Holding, holding_of, let_go
 from tmcwatch.alerting.ourselves import about_ourselves, is_about_nothing
 from tmcwatch.alerting.settings import AccountLinks, Settings
 from tmcwatch.domain.alert import Alert, EndReason
+from tmcwatch.domain.built_in import ABOUT_OURSELVES, WATCHING
 from tmcwatch.domain.episode import (
     EXPIRES_AFTER,
     Circumstances,
@@ -28,7 +29,6 @@ from tmcwatch.domain.execution import (
 )
 from tmcwatch.domain.link import run_link
 from tmcwatch.domain.ourselves import Concern, opened
-from tmcwatch.domain.rule import ABOUT_OURSELVES, WATCHING
 from tmcwatch.domain.scope import EVERYTHING
 from tmcwatch.store.alerts import (
     next_flush_at,

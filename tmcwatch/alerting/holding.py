@@ -8,9 +8,10 @@ from datetime import datetime
 from tmcwatch.alerting.settings import Settings
 from tmcwatch.domain.absence import digest, is_opened_late, may_be_told
 from tmcwatch.domain.alert import Alert, AlertId, Status
+from tmcwatch.domain.built_in import AWAY
 from tmcwatch.domain.condition import Condition
 from tmcwatch.domain.execution import AccountName, Kind, Transition
-from tmcwatch.domain.rule import AWAY, Rule
+from tmcwatch.domain.rule import Rule
 from tmcwatch.store.alerts import held_alerts, hold, release
 from tmcwatch.store.capture import lists_catching_up
 from tmcwatch.store.conditions import end_condition, lasting_conditions_of

@@ -21,10 +21,11 @@ from tmcwatch.api.token import Token, TokenFile, TokenText
 from tmcwatch.app.world import World
 from tmcwatch.config import Account, Config, routing_tree
 from tmcwatch.delivering import OnUncertain, Target
+from tmcwatch.domain.built_in import BUILT_IN
 from tmcwatch.domain.episode import Ownership
 from tmcwatch.domain.execution import AccountName, Kind
 from tmcwatch.domain.link import DEFAULT
-from tmcwatch.domain.rule import BUILT_IN, Rule
+from tmcwatch.domain.rule import Rule
 from tmcwatch.domain.scope import Scope
 from tmcwatch.domain.settling import Bounds
 from tmcwatch.domain.sight import patience

@@ -20,9 +20,9 @@ from pydantic import (
 )
 
 from tmcwatch.config.problems import suggestion, wrong
+from tmcwatch.domain.built_in import BUILT_IN
 from tmcwatch.domain.matcher import Matcher, MatcherError, matcher_from
 from tmcwatch.domain.promotion import execution_id
-from tmcwatch.domain.rule import BUILT_IN
 
 RESERVED_LABELS = frozenset(
     {

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity
+from tmcwatch.domain.built_in import LASTING
 from tmcwatch.domain.execution import ENDS, Phase, Subject, Transition
 from tmcwatch.domain.matcher import Matcher, all_match
-from tmcwatch.domain.rule import LASTING, Nature, Rule
+from tmcwatch.domain.rule import Nature, Rule
 from tmcwatch.domain.spoken import span
 
 EXPIRES_AFTER = timedelta(days=7)

@@ -9,9 +9,9 @@ from sqlalchemy import Connection, bindparam, delete, func, select, true, update
 from sqlalchemy.dialects.sqlite import insert
 
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity, Status
+from tmcwatch.domain.built_in import LASTING
 from tmcwatch.domain.execution import AccountName, Kind, SubjectId
 from tmcwatch.domain.grouping import Group, Member
-from tmcwatch.domain.rule import LASTING
 from tmcwatch.store.attention import attention_of
 from tmcwatch.store.moments import loaded, stored
 from tmcwatch.store.schema import alerts, groups, members
