@@ -30,10 +30,12 @@ class Holding:
     def keeps(self, connection: Connection, transition: Transition, alert: Alert) -> bool:
         """Hold an alert back if it came of an outage; answers whether it is.
 
-        A failure of just now is told at once, with what was held of its task or plan.
+        A failure of just now is told at once, with what was held of its task or plan. One that
+        ended before it counted is held no longer: the digest is not to count it.
         """
         if alert.id in self.held:
-            if transition.backfilled or alert.status is Status.RESOLVED:
+            never_counted = alert.due_at is not None and alert.status is Status.RESOLVED
+            if not never_counted and (transition.backfilled or alert.status is Status.RESOLVED):
                 return True
             release(connection, [alert.id])
             self.held.discard(alert.id)
@@ -96,13 +98,14 @@ def _told(
     now: datetime,
 ) -> Iterator[Alert]:
     outages = holding.outages.get(account, ())
+    counted = [alert for alert in held if alert.due_at is None]
     if holding.rule is not None:
         together = digest(
-            holding.rule, account, outages, held, ownership=settings.ownership, now=now
+            holding.rule, account, outages, counted, ownership=settings.ownership, now=now
         )
         if together is not None:
             yield together
-    yield from (alert for alert in held if alert.status is Status.FIRING)
+    yield from (alert for alert in counted if alert.status is Status.FIRING)
 
 
 def _end(connection: Connection, outages: Sequence[Condition], *, now: datetime) -> None:

@@ -40,7 +40,7 @@ class After:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reasons:
-    """Which of TMC's reasons count, by patterns such as `*_PAUSED`; none given is the empty one."""
+    """Which of TMC's reasons count, by patterns such as `*_PAUSED`; a missing one is empty."""
 
     among: tuple[str, ...] = ("*",)
     but: tuple[str, ...] = ()
