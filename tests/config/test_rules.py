@@ -8,13 +8,20 @@ from tmcwatch.config import ConfigError, fingerprint, load, rule_files, rules_of
 from tmcwatch.domain.alert import Severity
 from tmcwatch.domain.built_in import BUILT_IN
 from tmcwatch.domain.execution import BAD_ENDS, Kind, Phase
-from tmcwatch.domain.rule import After, rule_named
+from tmcwatch.domain.rule import After, Rule
+from tmcwatch.domain.rule import rule_named as rule_or_none
 
 HEAD = """\
 accounts: [{name: prod, region: eu, token: a-token}]
 route: {receiver: team}
 receivers: [{name: team, log: {}}]
 """
+
+
+def rule_named(found, name, labels) -> Rule:
+    rule = rule_or_none(found, name, labels)
+    assert rule is not None
+    return rule
 
 
 @pytest.fixture
@@ -129,7 +136,8 @@ rules:
         "mine",
         {"environment": "PROD"},
     )
-    assert (own.phases, own.kinds) == ({Phase.FAILED, Phase.TIMED_OUT}, {Kind.PLAN})
+    assert own.phases == {Phase.FAILED, Phase.TIMED_OUT}
+    assert own.kinds == {Kind.PLAN}
     assert (own.after, own.severity) == (
         After(count=3, within=timedelta(hours=1)),
         Severity.CRITICAL,

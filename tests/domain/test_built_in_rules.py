@@ -8,7 +8,7 @@ from tests.domain.telling import LOAD, ended
 from tmcwatch.domain.alert import Severity, Status
 from tmcwatch.domain.built_in import ABOUT_OURSELVES, BUILT_IN, OF_RUNS
 from tmcwatch.domain.episode import Circumstances, changed_alerts
-from tmcwatch.domain.execution import BAD_ENDS, ENDS, Kind, Phase, Trigger, ends_of
+from tmcwatch.domain.execution import BAD_ENDS, ENDS, ExecutionId, Kind, Phase, Trigger, ends_of
 from tmcwatch.domain.repetition import Run
 from tmcwatch.domain.rule import Nature
 
@@ -105,7 +105,7 @@ def test_a_misfire_is_told_by_its_reason(reason, rule, kind):
 def test_runs_that_may_not_run_beside_each_other_are_a_warning_from_three_in_a_row(reason):
     before = [
         Run(
-            execution=f"x{minute}",
+            execution=ExecutionId(f"x{minute}"),
             phase=Phase.MISFIRED,
             at=ended(Phase.MISFIRED, minute).at,
             trigger=Trigger.SCHEDULED,

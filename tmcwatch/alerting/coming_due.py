@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from tmcwatch.domain.alert import Alert, AlertId
+from tmcwatch.domain.alert import Alert
 from tmcwatch.domain.execution import AccountName
-from tmcwatch.store.alerts import next_due_at, pending_alerts, save_alerts
+from tmcwatch.store.alerts import next_due_at, pending_alerts
 from tmcwatch.store.capture import heads_of
 from tmcwatch.store.engine import Connection
 
@@ -20,26 +20,21 @@ def come_due(
     connection: Connection,
     *,
     undecided: Collection[AccountName],
-    held: Collection[AlertId],
     since: datetime | None,
     now: datetime,
     most: int,
 ) -> Iterator[Alert]:
-    """Give the alerts that count from now on and may be told; those that are held only count.
+    """Give the alerts that count from now on. Those that are held wait until they are let go.
 
     An alert waits while ends of its account are `undecided`, and until its lists were looked at
     after its `for` ran out, but for no more than a minute: from then, or `since` this watching
     began, as after a restart nobody has looked yet.
     """
-    pending = pending_alerts(connection, now, most=most)
-    for alert in pending:
+    for alert in pending_alerts(connection, now, most=most):
         account = AccountName(alert.labels["account"])
         if account in undecided or not _is_known(connection, alert, since=since, now=now):
             continue
-        counted = replace(alert, due_at=None, changed_at=now)
-        save_alerts(connection, [counted])
-        if alert.id not in held:
-            yield counted
+        yield replace(alert, due_at=None, changed_at=now)
 
 
 def due_next(connection: Connection, now: datetime) -> datetime | None:

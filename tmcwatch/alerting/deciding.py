@@ -79,9 +79,7 @@ def decide(
     is_drained = len(ready) == len(waiting) < AT_ONCE
     noted = untold_conditions(connection, most=AT_ONCE)
     undecided = {transition.account for _, transition in waiting[len(ready) :]}
-    due = come_due(
-        connection, undecided=undecided, held=holding.held, since=since, now=now, most=AT_ONCE
-    )
+    due = come_due(connection, undecided=undecided, since=since, now=now, most=AT_ONCE)
     for alert in (
         *_expired(connection, now),
         *(due if len(waiting) < AT_ONCE else ()),

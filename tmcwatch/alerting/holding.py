@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tmcwatch.alerting.settings import Settings
@@ -98,7 +98,12 @@ def _told(
     now: datetime,
 ) -> Iterator[Alert]:
     outages = holding.outages.get(account, ())
-    counted = [alert for alert in held if alert.due_at is None]
+    # What is not due yet is told by its own clock, and is nothing that the digest knows of.
+    counted = [
+        replace(alert, due_at=None)
+        for alert in held
+        if alert.due_at is None or alert.due_at <= now
+    ]
     if holding.rule is not None:
         together = digest(
             holding.rule, account, outages, counted, ownership=settings.ownership, now=now

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select, true, update
+from sqlalchemy import Connection, bindparam, delete, false, func, select, true, update
 from sqlalchemy.dialects.sqlite import insert
 
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity, Status
@@ -49,11 +49,13 @@ _OPEN_OF = (
 )
 _COME_DUE = (
     select(alerts)
-    .where(alerts.c.due_at <= bindparam("now"))
+    .where(alerts.c.due_at <= bindparam("now"), alerts.c.held == false())
     .order_by(alerts.c.due_at, alerts.c.id)
     .limit(bindparam("most"))
 )
-_NEXT_DUE = select(func.min(alerts.c.due_at)).where(alerts.c.due_at > bindparam("now"))
+_NEXT_DUE = select(func.min(alerts.c.due_at)).where(
+    alerts.c.due_at > bindparam("now"), alerts.c.held == false()
+)
 _STALE = (
     select(alerts)
     .where(
@@ -128,7 +130,7 @@ def open_alerts_of(connection: Connection, rules: Iterable[str]) -> tuple[Alert,
 
 
 def pending_alerts(connection: Connection, now: datetime, *, most: int) -> tuple[Alert, ...]:
-    """Answer with the open alerts whose `due_at` has come, longest overdue first."""
+    """Answer with the alerts whose `due_at` has come, longest overdue first; none that is held."""
     found = connection.execute(_COME_DUE, {"now": stored(now), "most": most})
     return tuple(_alert(values) for values in found)
 
