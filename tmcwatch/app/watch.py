@@ -19,14 +19,13 @@ from tmcwatch.app.pollers import Pollers, Service
 from tmcwatch.app.throttling import ThrottleWatch
 from tmcwatch.app.wiring import (
     kinds_of,
-    rules_of,
     scopes_of,
     settings_of,
     targets_of,
     watchfulness_of,
 )
 from tmcwatch.app.world import World
-from tmcwatch.config import Config
+from tmcwatch.config import Config, rules_of
 from tmcwatch.delivering import Means, Target, deliver, words_for
 from tmcwatch.domain.execution import AccountName
 from tmcwatch.domain.observation import Observation

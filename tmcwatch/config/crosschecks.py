@@ -21,7 +21,6 @@ def crosschecks(config: Plain, kinds: Sequence[str]) -> Found:
     yield from chain(
         _repeated(config, ("accounts",), "name"),
         _repeated(config, ("receivers",), "name"),
-        _repeated(config, ("rules",), "rule"),
         _repeated(config, ("http", "tokens"), "name"),
         _one_of(_mappings(config, ("accounts",)), ("region", "url")),
         _one_of(_mappings(config, ("accounts",)), ("token", "token_file", "service_account")),
