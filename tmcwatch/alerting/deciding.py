@@ -8,6 +8,7 @@ from tmcwatch.alerting.flushing import flush_groups
 from tmcwatch.alerting.grouping import put_into_groups
 from tmcwatch.alerting.holding import Holding, holding_of, let_go
 from tmcwatch.alerting.ourselves import about_ourselves, is_about_nothing
+from tmcwatch.alerting.regrouping import regroup
 from tmcwatch.alerting.settings import AccountLinks, Settings
 from tmcwatch.domain.alert import Alert, EndReason
 from tmcwatch.domain.episode import (
@@ -102,9 +103,9 @@ def settle(connection: Connection, settings: Settings, *, now: datetime) -> None
     """Settle what a changed config leaves behind, before the first round with it.
 
     Alerts of rules that are gone are closed, silently, as are those that say how an account or a
-    list is watched that no longer is, and those of tasks and plans that are no longer in scope;
-    deliveries to targets that are gone become
-    dead letters, which a person can see.
+    list is watched that no longer is, and those of tasks and plans that are no longer in scope.
+    Alerts of groups that no route leads to any more are grouped anew; deliveries to targets that
+    are gone become dead letters, which a person can see.
     """
     names = {rule.name for rule in settings.rules if rule.enabled} | {WATCHING.name}
     gone = [
@@ -117,6 +118,7 @@ def settle(connection: Connection, settings: Settings, *, now: datetime) -> None
     # Out of their groups first: what a person closes is told to those who know of it.
     leave_groups(connection, [alert.id for alert in gone])
     save_alerts(connection, (ended(alert, EndReason.CLOSED, at=now, now=now) for alert in gone))
+    regroup(connection, settings, now=now)
     targets = {name for receiver in settings.receivers.values() for name in receiver.targets}
     bury_orphans(connection, targets, now)
 
