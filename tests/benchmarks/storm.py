@@ -36,16 +36,20 @@ FAILURES = 5_000
 CONFIG = """
 accounts: [{name: prod, url: "http://127.0.0.1:9", token: benchmark}]
 route: {receiver: team, group_by: [%s], group_wait: 0s}
-receivers: [{name: team, log: {level: info}}]
+receivers: [{name: team, log: {level: info}, storm: %s}]
 """
-GROUPINGS = {"one group": "account, environment, rule", "a group each": '"..."'}
+WAYS = {
+    "one group": ("account, environment, rule", "off"),
+    "a group each": ('"..."', "off"),
+    "a group each, as a summary": ('"..."', "{}"),
+}
 
 
 async def measure() -> None:
-    """Let the storm come over two ways of grouping."""
-    for name, group_by in GROUPINGS.items():
+    """Let the storm come over every way of telling it."""
+    for name, way in WAYS.items():
         with TemporaryDirectory() as folder:
-            config = load(written(Path(folder), CONFIG % group_by), environ={})
+            config = load(written(Path(folder), CONFIG % way), environ={})
             store = open_store(f"sqlite:///{folder}/tmcwatch.db")
             found = _seconds(partial(_find, store))
             decided = _seconds(partial(_decide, store, settings_of(config)))
