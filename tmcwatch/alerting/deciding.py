@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from tmcwatch.alerting.circumstances import Known, known_at_first, of_bad_end, of_success
 from tmcwatch.alerting.coming_due import come_due, due_next
+from tmcwatch.alerting.expiring import expiring_tokens
 from tmcwatch.alerting.first_look import watch_rules
 from tmcwatch.alerting.grouping import flush_groups, put_into_groups
 from tmcwatch.alerting.holding import Holding, holding_of, let_go
@@ -84,6 +85,7 @@ def decide(
         *_expired(connection, now),
         *(due if len(waiting) < AT_ONCE else ()),
         *_openings(connection, settings, now),
+        *expiring_tokens(connection, settings, now=now),
         *about_ourselves(connection, settings, noted, now=now),
         *let_go(connection, settings, holding, is_drained=is_drained, now=now),
     ):

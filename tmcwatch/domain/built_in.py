@@ -13,6 +13,8 @@ _PROMOTION = frozenset({Kind.PROMOTION})
 AWAY = "away"
 """The digest after an outage."""
 
+EXPIRING = "token_expiring"
+
 _PARALLEL = ("PARALLEL_*_FORBIDDEN",)
 _LIMIT = ("*_LIMIT_REACHED",)
 _ENGINE = ("*_UNAVAILABLE*", "*_CONTAINER_NOT_FOUND")
@@ -149,6 +151,12 @@ OF_OURSELVES = (
     Rule(
         name="gap",
         summary="has a stretch that nobody can read any more",
+        nature=Nature.NOTICE,
+        severity=Severity.WARNING,
+    ),
+    Rule(
+        name=EXPIRING,
+        summary="has a token that expires",
         nature=Nature.NOTICE,
         severity=Severity.WARNING,
     ),
