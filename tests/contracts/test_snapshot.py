@@ -134,10 +134,11 @@ def test_counters_are_read_as_they_are_kept(store, snapshot):
     assert snapshot().counters == (CounterState(**row, kind=Kind.TASK),)
 
 
-def test_only_open_alerts_are_firing(store, snapshot):
+def test_only_open_alerts_that_count_are_firing(store, snapshot):
     ended = alert("c", "failed", ends_at=at(-1), end_reason="recovered")
+    pending = alert("e", "failed", due_at=at(5))
     rows = [alert("a", "failed"), alert("b", "failed"), alert("d", "misfired", severity="info")]
-    for row in (*rows, ended):
+    for row in (*rows, ended, pending):
         remember(store, insert(schema.alerts), row)
     assert snapshot().alerts_firing == {("failed", "critical"): 2, ("misfired", "info"): 1}
 

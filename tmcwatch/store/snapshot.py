@@ -181,7 +181,9 @@ def _alerts_firing(connection: Connection) -> Mapping[tuple[str, str], int]:
     table = alerts.c
     statement = (
         select(table.rule, table.severity, func.count().label("number"))
-        .where(table.ends_at.is_(None))
+        .where(
+            table.ends_at.is_(None), table.due_at.is_(None)
+        )  # what is pending may yet be nothing
         .group_by(table.rule, table.severity)
     )
     return {(row.rule, row.severity): row.number for row in _rows(connection, statement)}
