@@ -234,8 +234,8 @@ def summary(number: int, minute: float, *alerts: Alert) -> Delivery:
 def sent_in_turn(connection) -> list[tuple[str, int]]:
     """Send what is due until nothing is; answers with the groups and numbers."""
     turns = []
-    while taken := outbox.take(connection, TARGET, TEN, most=1):
-        for delivery in taken:
+    while claimed := outbox.take(connection, TARGET, TEN, most=9):
+        for delivery in claimed:
             turns.append((delivery.message.group_key, delivery.number))
             outbox.delivered(connection, delivery.id, "200", TEN)
     return turns
@@ -290,7 +290,7 @@ def test_many_are_owed_at_once_as_they_are_one_by_one(connection):
 
 @pytest.mark.parametrize("looking", [outbox._NEXT_AT, outbox._NEXT])
 def test_looking_for_work_uses_the_indexes(connection, looking):
-    asked = looking.params(asked_target=TARGET, now=0)
+    asked = looking.limit(1).params(asked_target=TARGET, now=0)
     statement = asked.compile(connection, compile_kwargs={"literal_binds": True})
     plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")
     steps = [step.detail for step in plan]
