@@ -169,7 +169,7 @@ def test_files_that_cannot_be_read_are_told(tmp_path):
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("watc: {}", "c.yaml:4: watc: unknown key; allowed: accounts, grace, http, labels, log,"),
+        ("watc: {}", "c.yaml:4: watc: unknown key; allowed: accounts, grace, http, inhibit_"),
         ("watch: {settle: {floor: 1s}}", "watch.settle.floor: found '1s'; allowed: 2s to 1h"),
         (
             "watch: {settle: {floor: 1m, ceiling: 30s}}",

@@ -36,8 +36,8 @@ def over(one: Alert, reason: EndReason = EndReason.RECOVERED) -> Alert:
 A, B = alert("a"), alert("b")
 
 
-def flushed(*members: Member, group=GROUP, now=NOON, send_resolved=True):
-    return flush(group, members, ROUTE, send_resolved=send_resolved, now=now)
+def flushed(*members: Member, group=GROUP, now=NOON, send_resolved=True, muted=None):
+    return flush(group, members, ROUTE, muted=muted or {}, send_resolved=send_resolved, now=now)
 
 
 def told(one: Alert) -> Member:
@@ -157,7 +157,7 @@ def test_every_alert_is_told_once_as_firing_and_once_as_over(steps, send_resolve
             members[firing[number]] = replace(one, alert=over(one.alert))
             group = due_for(group, ROUTE, has_members=True, now=now)
         if group.flush_at is not None and group.flush_at <= now:
-            result = flush(group, [*members.values()], ROUTE, send_resolved=send_resolved, now=now)
+            result = flushed(*members.values(), group=group, now=now, send_resolved=send_resolved)
             said += [(one.id, one.status) for one in result.alerts]
             group = result.group
             members = {kept.alert.id: kept for kept in result.kept}

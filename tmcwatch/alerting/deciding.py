@@ -8,6 +8,7 @@ from tmcwatch.alerting.grouping import flush_groups, put_into_groups
 from tmcwatch.alerting.holding import Holding, holding_of, let_go
 from tmcwatch.alerting.ourselves import about_ourselves, is_about_nothing
 from tmcwatch.alerting.settings import AccountLinks, Settings
+from tmcwatch.alerting.silencing import silences_ending
 from tmcwatch.domain.alert import Alert, EndReason
 from tmcwatch.domain.episode import (
     EXPIRES_AFTER,
@@ -25,6 +26,7 @@ from tmcwatch.domain.execution import (
     Subject,
     SubjectId,
     Transition,
+    Trigger,
 )
 from tmcwatch.domain.link import run_link
 from tmcwatch.domain.ourselves import Concern, opened
@@ -40,7 +42,7 @@ from tmcwatch.store.alerts import (
 from tmcwatch.store.capture import accounts_with_history_read
 from tmcwatch.store.conditions import untold_conditions
 from tmcwatch.store.engine import Connection
-from tmcwatch.store.executions import first_success_after
+from tmcwatch.store.executions import first_success_after, plan_of
 from tmcwatch.store.outbox import bury_orphans
 from tmcwatch.store.subjects import Failing, failing, load_subjects, unnamed
 from tmcwatch.store.transitions import (
@@ -83,6 +85,7 @@ def decide(connection: Connection, settings: Settings, *, now: datetime) -> Deci
         *_expired(connection, now),
         *_openings(connection, settings, now),
         *about_ourselves(connection, settings, noted, now=now),
+        *silences_ending(connection, settings, now=now),
         *let_go(connection, settings, holding, is_drained=is_drained, now=now),
     ):
         save_alerts(connection, [alert])
@@ -195,6 +198,7 @@ def _decided(
             success_after=after,
             link=_link(settings.accounts.get(account, AccountLinks()), names, transition),
             broken_tasks=_broken_tasks(connection, transition),
+            plan=_plan(connection, transition),
         ),
     )
 
@@ -203,6 +207,13 @@ def _broken_tasks(connection: Connection, transition: Transition) -> tuple[str, 
     tasks = transition.breakage.tasks if transition.breakage else ()
     found = load_subjects(connection, transition.account, Kind.TASK, tasks) if tasks else {}
     return tuple(found[task][0].name if task in found else task for task in tasks)
+
+
+def _plan(connection: Connection, transition: Transition) -> str:
+    """Answer with the plan that a task ran in."""
+    if transition.trigger is not Trigger.PLAN:
+        return ""
+    return plan_of(connection, transition.account, transition.kind, transition.execution) or ""
 
 
 def _link(links: AccountLinks, subject: Subject, transition: Transition) -> str:

@@ -4,12 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from tmcwatch.alerting.muting import muting_at
 from tmcwatch.alerting.settings import Settings, group_key
 from tmcwatch.domain.alert import Alert, EndReason, Status
 from tmcwatch.domain.delivery import Delivery, State, delivery_id
 from tmcwatch.domain.episode import ended
 from tmcwatch.domain.grouping import Flush, Group, due_for, flush, told_notices
 from tmcwatch.domain.message import Message
+from tmcwatch.domain.muting import Muting, muted_in
 from tmcwatch.domain.routing import Route, every_route, group_labels, routes_for
 from tmcwatch.store.alerts import (
     add_member,
@@ -79,6 +81,7 @@ def flush_groups(
 ) -> Flushed:
     """Tell what every due group has to tell."""
     groups = due_groups(connection, now, most=most)
+    muting = muting_at(connection, settings, now=now) if groups else Muting(at=now)
     owed = 0
     for group in groups:
         members = load_members(connection, group.key)
@@ -87,7 +90,14 @@ def flush_groups(
         if route is None or receiver is None:
             drop_group(connection, group.key)
             continue
-        flushed = flush(group, members, route, send_resolved=receiver.send_resolved, now=now)
+        flushed = flush(
+            group,
+            members,
+            route,
+            muted=muted_in(muting, route, members),
+            send_resolved=receiver.send_resolved,
+            now=now,
+        )
         owed += _owe(connection, flushed, settings, receiver.targets, now=now)
         save_group(connection, flushed.group)
         keep_members(connection, group.key, flushed.kept, now)

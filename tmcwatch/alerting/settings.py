@@ -3,9 +3,13 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from tmcwatch.domain.episode import Ownership
 from tmcwatch.domain.execution import AccountName, Kind
+from tmcwatch.domain.inhibition import Inhibition, topology
+from tmcwatch.domain.maintenance import Maintenance
+from tmcwatch.domain.muting import Intervals
 from tmcwatch.domain.routing import Route, group_labels
 from tmcwatch.domain.rule import Rule
 from tmcwatch.domain.scope import Scope
@@ -28,6 +32,17 @@ class AccountLinks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mutes:
+    """What the config says may mute alerts."""
+
+    intervals: Intervals = field(default_factory=dict)
+    inhibitions: tuple[Inhibition, ...] = topology()
+    maintenance: tuple[Maintenance, ...] = ()
+    silence_reminder: timedelta = timedelta(hours=1)
+    """How long before its end someone is reminded of a silence; zero for not at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     rules: tuple[Rule, ...]
     ownership: tuple[Ownership, ...] = ()
@@ -39,6 +54,7 @@ class Settings:
     scopes: Mapping[AccountName, Scope] = field(default_factory=dict)
     """Of the accounts that are not watched as a whole."""
     external_url: str = ""
+    mutes: Mutes = Mutes()
 
 
 def group_key(route: Route, labels: Mapping[str, str]) -> str:

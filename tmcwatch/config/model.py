@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import BaseModel, Field, PrivateAttr
 
 from tmcwatch.config.durations import Duration, between
+from tmcwatch.config.muting import InhibitRule, MaintenanceSetting, NamedIntervals
 from tmcwatch.config.problems import Places
+from tmcwatch.config.section import Section
 from tmcwatch.config.values import (
     DEFAULT_SHARE,
     SOME,
@@ -39,25 +41,6 @@ from tmcwatch.config.values import (
 from tmcwatch.domain.alert import Severity
 
 _SECOND = between(timedelta(seconds=1))
-
-
-class Section(BaseModel):
-    """A mapping of the file: frozen, without unknown keys; one left empty has its defaults."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        hide_input_in_errors=True,
-        # So that the relative path in a default starts at the config's folder as well.
-        validate_default=True,
-        revalidate_instances="always",
-        use_attribute_docstrings=True,
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_is_default(cls, value: object) -> object:
-        return {} if value is None else value
 
 
 class ServiceAccount(Section):
@@ -192,6 +175,10 @@ class ChildRoute(Section):
     group_wait: Duration | None = None
     group_interval: Annotated[Duration, _SECOND] | None = None
     repeat_interval: Annotated[Duration, _SECOND] | None = None
+    mute_time_intervals: tuple[str, ...] = ()
+    """Names of time intervals in which nothing is told here; not taken over by branches."""
+    active_time_intervals: tuple[str, ...] = ()
+    """Names of the only time intervals in which something is told here; not taken over."""
     routes: tuple["ChildRoute", ...] = ()
 
 
@@ -269,6 +256,11 @@ class Config(Section):
     rules: tuple[RuleSetting, ...] = ()
     route: RootRoute
     receivers: Annotated[tuple[Receiver, ...], *SOME]
+    time_intervals: tuple[NamedIntervals, ...] = ()
+    inhibit_rules: tuple[InhibitRule, ...] = ()
+    maintenance: tuple[MaintenanceSetting, ...] = ()
+    silence_reminder: Duration = timedelta(hours=1)
+    """How long before its end a silence that still mutes something is told of; `0s` for never."""
     time_zone: TimeZone = ZoneInfo("UTC")
     """Of the times in messages."""
     http: Http = Http()

@@ -36,6 +36,8 @@ class Circumstances:
     """To the run in TMC; empty without one."""
     broken_tasks: tuple[str, ...] = ()
     """Names of the tasks that failed in a plan's failing step."""
+    plan: str = ""
+    """That the task ran in, where it did."""
 
 
 def alert_id(*parts: str) -> AlertId:
@@ -205,6 +207,7 @@ def _annotations(
         "failed_tasks": ", ".join(circumstances.broken_tasks),
         "error_handler": "ran" if breakage and breakage.handled else None,
         "error": error,
+        "plan": circumstances.plan,
         "link": circumstances.link,
     }
     return {name: text for name, text in texts.items() if text}

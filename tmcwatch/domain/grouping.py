@@ -29,6 +29,8 @@ class Member:
 
     alert: Alert
     told: Status | None = None
+    muted: str | None = None
+    """Why it was not told when the group was last looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,22 +60,39 @@ def due_for(group: Group, route: Route, *, has_members: bool, now: datetime) -> 
 
 
 def flush(
-    group: Group, members: Sequence[Member], route: Route, *, send_resolved: bool, now: datetime
+    group: Group,
+    members: Sequence[Member],
+    route: Route,
+    *,
+    muted: Mapping[AlertId, str],
+    send_resolved: bool,
+    now: datetime,
 ) -> Flush:
     """Answer with what a due group tells, and when it is to be looked at again.
 
     Opened alerts are told, also those that are over by now: one message says both. An end is
     told where its opening was. Whatever still fires is told again after `repeat_interval`.
+    Those that are `muted`, and why, are left as they were told, and looked at again soon; what was
+    over before it was told leaves in silence.
     """
+    unheard = tuple(
+        replace(member, muted=muted[member.alert.id])
+        for member in members
+        if member.alert.id in muted and not (_is_over(member) and member.told is None)
+    )
+    members = [member for member in members if member.alert.id not in muted]
     silent = {member.alert.id for member in members if not _speaks(member, send_resolved)}
     fresh = [m for m in members if m.told is None and m.alert.id not in silent]
     over = [m for m in members if _is_over(m) and m.told and m.alert.id not in silent]
     firing = [m for m in members if m.told and not _is_over(m)]
     repeats = firing and group.flushed_at and now >= group.flushed_at + route.repeat_interval
     listed = over + fresh + (firing if repeats else [])
-    kept = tuple(replace(m, told=Status.FIRING) for m in members if not _leaves(m))
+    kept = tuple(replace(m, told=Status.FIRING, muted=None) for m in members if not _leaves(m))
     flushed_at = now if listed else group.flushed_at
     again = flushed_at + route.repeat_interval if kept and flushed_at else None
+    if unheard:
+        soon = now + route.group_interval
+        again = min(again, soon) if again else soon
     return Flush(
         group=replace(
             group,
@@ -83,7 +102,7 @@ def flush(
         ),
         alerts=tuple(member.alert for member in listed),
         told_before=0 if repeats else len(firing),
-        kept=kept,
+        kept=kept + unheard,
     )
 
 

@@ -19,6 +19,10 @@ class Route:
     group_wait: timedelta = timedelta(seconds=30)
     group_interval: timedelta = timedelta(minutes=5)
     repeat_interval: timedelta = timedelta(hours=24)
+    muted_in: tuple[str, ...] = ()
+    """Time intervals in which nothing is told here."""
+    active_in: tuple[str, ...] = ()
+    """Time intervals outside of which nothing is told here; without any, it always is."""
     routes: tuple["Route", ...] = ()
 
 

@@ -61,6 +61,8 @@ _TASK = frozenset({Kind.TASK})
 _PLAN = frozenset({Kind.PLAN})
 _PROMOTION = frozenset({Kind.PROMOTION})
 
+SILENCE_ENDING = "silence_ending"
+
 AWAY = "away"
 """The digest after an outage."""
 
@@ -177,6 +179,12 @@ BUILT_IN: Mapping[str, Rule] = {
             summary="had runs or ends that were missed",
             nature=Nature.NOTICE,
             severity=Severity.WARNING,
+        ),
+        Rule(
+            name=SILENCE_ENDING,
+            summary="is about to end",
+            nature=Nature.NOTICE,
+            severity=Severity.INFO,
         ),
     )
 }

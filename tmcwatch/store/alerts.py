@@ -1,16 +1,30 @@
 """Alerts and their groups in the store."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    false,
+    func,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert
 
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity, Status
 from tmcwatch.domain.execution import AccountName, Kind, SubjectId
 from tmcwatch.domain.grouping import Group, Member
+from tmcwatch.domain.inhibition import Sought
+from tmcwatch.domain.matcher import Operator
 from tmcwatch.domain.rule import LASTING
 from tmcwatch.store.attention import attention_of
 from tmcwatch.store.moments import loaded, stored
@@ -71,7 +85,7 @@ _SAVED_GROUP = _NEW_GROUP.on_conflict_do_update(
 )
 _IN_GROUP = members.c.group_key == bindparam("asked_key")
 _MEMBERS = (
-    select(alerts, members.c.told)
+    select(alerts, members.c.told, members.c.muted)
     .join(members, members.c.alert == alerts.c.id)
     .where(_IN_GROUP)
     .order_by(alerts.c.starts_at, alerts.c.id)
@@ -113,6 +127,34 @@ def newest_alerts(connection: Connection, most: int) -> tuple[Alert, ...]:
     """Answer with the alerts that changed last, newest first."""
     query = select(alerts).order_by(alerts.c.changed_at.desc()).limit(most)
     return tuple(_alert(values) for values in connection.execute(query))
+
+
+def possible_causes(
+    connection: Connection, asked: Sequence[Sought], *, since: datetime
+) -> tuple[Alert, ...]:
+    """Answer with the alerts sought that fire, or ended since then, oldest first."""
+    column = alerts.c
+    likely = or_(false(), *(and_(*_likely(each)) for each in asked))
+    wanted = column.due_at.is_(None) & likely
+    is_recent = (column.changed_at >= stored(since)) & (column.ends_at >= stored(since))
+    found = [
+        values
+        for is_of_time in (column.ends_at.is_(None), is_recent)
+        for values in connection.execute(select(alerts).where(is_of_time, wanted))
+        # By its labels first: to read the rest of thousands takes long.
+        if any(each.includes(labels) for labels in [json.loads(values.labels)] for each in asked)
+    ]
+    return tuple(_alert(each) for each in sorted(found, key=lambda row: (row.starts_at, row.id)))
+
+
+def _likely(asked: Sought) -> Iterator[ColumnElement[bool]]:
+    """Give what the database can tell of an alert that is sought."""
+    yield alerts.c.rule.in_(sorted(asked.rules))
+    yield alerts.c.severity.in_(sorted(asked.severities))
+    for matcher in asked.matchers:
+        if matcher.operator is Operator.EQUAL and matcher.value:
+            written = json.dumps({matcher.label: matcher.value})[1:-1]
+            yield alerts.c.labels.contains(written, autoescape=True)
 
 
 def save_alerts(connection: Connection, changed: Iterable[Alert]) -> None:
@@ -167,7 +209,11 @@ def save_group(connection: Connection, group: Group) -> None:
 def load_members(connection: Connection, group: str) -> tuple[Member, ...]:
     """Answer with the members of a group, in the order they opened."""
     return tuple(
-        Member(alert=_alert(values), told=None if values.told is None else Status(values.told))
+        Member(
+            alert=_alert(values),
+            told=None if values.told is None else Status(values.told),
+            muted=values.muted,
+        )
         for values in connection.execute(_MEMBERS, {"asked_key": group})
     )
 
@@ -200,6 +246,7 @@ def keep_members(
                     "alert": member.alert.id,
                     "told": member.told.value if member.told else None,
                     "told_at": stored(now),
+                    "muted": member.muted,
                 }
                 for member in kept
             ],

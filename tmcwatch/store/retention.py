@@ -8,7 +8,15 @@ from sqlalchemy.sql.schema import Column, Table
 
 from tmcwatch.store import outbox, promotions
 from tmcwatch.store.moments import stored
-from tmcwatch.store.schema import alerts, conditions, executions, gaps, members, transitions
+from tmcwatch.store.schema import (
+    alerts,
+    conditions,
+    executions,
+    gaps,
+    members,
+    silences,
+    transitions,
+)
 
 MOST_AT_ONCE = 1_000
 """Rows of each table in one transaction."""
@@ -53,6 +61,7 @@ def forget(connection: Connection, before: datetime, *, told: int) -> int:
         + _forget(
             connection, gaps, [gaps.c.account, gaps.c.kind, gaps.c.start], gaps.c.end < limit
         )
+        + _forget(connection, silences, [silences.c.id], silences.c.ends_at < limit)
         + outbox.forget(connection, before, MOST_AT_ONCE)
         + promotions.forget(connection, before, MOST_AT_ONCE)
     )
