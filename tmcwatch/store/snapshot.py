@@ -19,8 +19,16 @@ from tmcwatch.domain.snapshot import (
 )
 from tmcwatch.domain.window import Reading
 from tmcwatch.store.capture import away_of
-from tmcwatch.store.moments import loaded, span
-from tmcwatch.store.schema import alerts, capture, counters, deliveries, executions, subjects
+from tmcwatch.store.moments import loaded, span, stored
+from tmcwatch.store.schema import (
+    alerts,
+    capture,
+    counters,
+    deliveries,
+    executions,
+    silences,
+    subjects,
+)
 
 _SUBJECT = (
     subjects.c.account,
@@ -68,6 +76,7 @@ def read_snapshot(connection: Connection, now: datetime) -> Snapshot:
         counters=tuple(_counter_state(row) for row in _rows(connection, select(*_COUNTER))),
         alerts_firing=_alerts_firing(connection),
         outbox=_outbox(connection),
+        silences=_silences(connection, now),
     )
 
 
@@ -214,3 +223,14 @@ def _outbox(connection: Connection) -> tuple[OutboxState, ...]:
         )
         for row in _rows(connection, statement)
     )
+
+
+def _silences(connection: Connection, now: datetime) -> Mapping[str, int]:
+    begun = silences.c.starts_at <= stored(now)
+    state = case((begun, "active"), else_="pending").label("state")
+    statement = (
+        select(state, func.count().label("number"))
+        .where(silences.c.ends_at > stored(now))
+        .group_by(state)
+    )
+    return {row.state: row.number for row in _rows(connection, statement)}
