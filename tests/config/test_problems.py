@@ -206,7 +206,7 @@ def test_files_that_cannot_be_read_are_told(tmp_path):
         ("labels: [{matchers: [], set: {}}]", "labels[0].set: "),
         ("labels: [{matchers: [], set: {a: [b]}}]", "set.a: found a list; allowed: a text"),
         ("rules: [{rule: faild}]", "rules[0].rule: found 'faild'; allowed: failed, plan_failed"),
-        ("rules: [{rule: failed}, {rule: failed}]", "rules[1].rule: 'failed' is taken already"),
+        ("rules: [{rule: failed}, {rule: failed}]", "rules[1].rule: never reached: the entry at"),
         ("rules: [{rule: failed, severity: bad}]", "found 'bad'; allowed: 'info', 'warning' or"),
         ("rules: {a: 1}", "rules: found a mapping; allowed: a list"),
         ("time_zone: Europe/Pari", "found 'Europe/Pari'; allowed: a time zone of the IANA list"),

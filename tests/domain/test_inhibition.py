@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.domain.telling import alert, at
 from tmcwatch.domain.alert import Alert, EndReason, Severity
+from tmcwatch.domain.built_in import BUILT_IN
 from tmcwatch.domain.inhibition import (
     MARGIN,
     PLAN,
@@ -19,7 +20,6 @@ from tmcwatch.domain.inhibition import (
     topology,
 )
 from tmcwatch.domain.matcher import matcher_from
-from tmcwatch.domain.rule import BUILT_IN
 
 WARNING, CRITICAL = Severity.WARNING, Severity.CRITICAL
 
@@ -176,7 +176,7 @@ def seeks(inhibition: Inhibition, *rules: str):
 
 def test_only_alerts_of_rules_and_severities_that_may_be_causes_are_sought():
     rules = [set(each.rules) for each in sought(topology(), BUILT_IN)]
-    assert rules == [{"account_unauthorized"}, {"blind"}, {"plan_failed"}]
+    assert rules == [{"account_unauthorized"}, {"blind"}, {"misfired_engine"}, {"plan_failed"}]
     assert seeks(LOUD, "failed", "blind") == [({"failed", "blind"}, {CRITICAL})]
     named = rule_of("alertname=failed severity!=info", "rule=x")
     assert seeks(named, "failed", "blind") == [({"failed"}, {WARNING, CRITICAL})]

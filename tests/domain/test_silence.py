@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from tests.domain.telling import alert, at
+from tmcwatch.domain.built_in import BUILT_IN, SILENCE_ENDING
 from tmcwatch.domain.episode import Ownership
 from tmcwatch.domain.matcher import matcher_from
-from tmcwatch.domain.rule import BUILT_IN, SILENCE_ENDING
 from tmcwatch.domain.silence import Silence, is_worth_a_reminder, reminder
 
 RULE = BUILT_IN[SILENCE_ENDING]

@@ -12,13 +12,13 @@ from tests.domain.telling import NOON, PROD, at
 from tests.services.deciding import SETTINGS, TEAM, WATCHED, Deciding
 from tmcwatch.alerting.deciding import decide
 from tmcwatch.alerting.settings import Mutes
+from tmcwatch.domain.built_in import BUILT_IN
 from tmcwatch.domain.condition import Condition
 from tmcwatch.domain.execution import Phase, SubjectId, Trigger
 from tmcwatch.domain.inhibition import Inhibition
 from tmcwatch.domain.interval import Span, TimeInterval
 from tmcwatch.domain.maintenance import Maintenance
 from tmcwatch.domain.matcher import matcher_from
-from tmcwatch.domain.rule import BUILT_IN
 from tmcwatch.domain.silence import Silence
 from tmcwatch.store import schema
 from tmcwatch.store.conditions import begin_condition, end_condition
@@ -153,6 +153,16 @@ def test_a_cause_explains_for_a_week(story):
     one.see(Phase.FAILED, 1, subject=SubjectId("t2"))
     one.see(Phase.SUCCEEDED, 2)
     assert one.told(2.2, 6 * 24 * HOURS, step=12 * HOURS) == [(2.2, [OVER])]
+
+
+def test_what_breaks_on_an_engine_that_takes_no_runs_is_told_by_the_engine(story):
+    one = story()
+    reason = "REMOTE_ENGINE_UNAVAILABLE"
+    one.see(Phase.MISFIRED, 0, reason=reason, engine="e1", subject=SubjectId("t2"))
+    assert one.told(0.2, 5.2) == [(0.2, [("misfired_engine", "firing")])]
+    one.see(Phase.SHUT_DOWN, 6, engine="e1")
+    one.see(Phase.FAILED, 6, engine="e2", subject=SubjectId("t3"))
+    assert one.told(6.2, 30.2, step=6) == [(6.2, [FAILED])]
 
 
 def test_what_a_silence_muted_and_fires_still_is_told_when_it_ends(story):

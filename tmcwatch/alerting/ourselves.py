@@ -5,10 +5,10 @@ from datetime import datetime
 
 from tmcwatch.alerting.settings import Settings
 from tmcwatch.domain.alert import Alert
+from tmcwatch.domain.built_in import AWAY, LASTING
 from tmcwatch.domain.condition import Condition
 from tmcwatch.domain.execution import Kind
 from tmcwatch.domain.ourselves import changed_by, id_of
-from tmcwatch.domain.rule import AWAY, LASTING
 from tmcwatch.store.alerts import load_alert
 from tmcwatch.store.conditions import take_note
 from tmcwatch.store.engine import Connection

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from tmcwatch.alerting.settings import Settings
 from tmcwatch.domain.alert import Alert
-from tmcwatch.domain.rule import SILENCE_ENDING
+from tmcwatch.domain.built_in import SILENCE_ENDING
 from tmcwatch.domain.silence import is_worth_a_reminder, reminder
 from tmcwatch.store.alerts import open_alerts
 from tmcwatch.store.engine import Connection

@@ -20,14 +20,13 @@ from tmcwatch.app.pollers import Pollers, Service
 from tmcwatch.app.wiring import (
     kinds_of,
     mutes_of,
-    rules_of,
     scopes_of,
     settings_of,
     targets_of,
     watchfulness_of,
 )
 from tmcwatch.app.world import World
-from tmcwatch.config import Config
+from tmcwatch.config import Config, rules_of
 from tmcwatch.delivering import Means, Target, deliver, words_for
 from tmcwatch.domain.execution import AccountName
 from tmcwatch.domain.observation import Observation

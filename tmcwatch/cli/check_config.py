@@ -87,7 +87,7 @@ def _counts(config: Config) -> dict[str, int]:
         "receivers": len(config.receivers),
         "routes": 1 + sum(1 for _ in _branches(config.route.routes)),
         "labels": len(config.labels),
-        "rules": len(config.rules),
+        "rules": len(config.every_rule),
     }
 
 

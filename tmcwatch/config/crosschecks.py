@@ -22,7 +22,6 @@ def crosschecks(config: Plain, kinds: Sequence[str]) -> Found:
     yield from chain(
         _repeated(config, ("accounts",), "name"),
         _repeated(config, ("receivers",), "name"),
-        _repeated(config, ("rules",), "rule"),
         _repeated(config, ("http", "tokens"), "name"),
         _repeated(config, ("time_intervals",), "name"),
         _repeated(config, ("maintenance",), "name"),

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, PrivateAttr
 from tmcwatch.config.durations import Duration, between
 from tmcwatch.config.muting import InhibitRule, MaintenanceSetting, NamedIntervals
 from tmcwatch.config.problems import Places
+from tmcwatch.config.rule_settings import RuleSetting
 from tmcwatch.config.section import Section
 from tmcwatch.config.values import (
     DEFAULT_SHARE,
@@ -27,7 +28,6 @@ from tmcwatch.config.values import (
     Place,
     PromotionRun,
     Proxy,
-    RuleName,
     Secret,
     ServiceAccountId,
     Share,
@@ -38,7 +38,6 @@ from tmcwatch.config.values import (
     address_of,
     way_to,
 )
-from tmcwatch.domain.alert import Severity
 
 _SECOND = between(timedelta(seconds=1))
 
@@ -154,16 +153,6 @@ class LabelSetting(Section):
     labels: Mapping[LabelName, str] = Field(alias="set", min_length=1)
 
 
-class RuleSetting(Section):
-    """What is changed of a built-in rule."""
-
-    rule: RuleName
-    enabled: bool | None = None
-    severity: Severity | None = None
-    inside_plans: bool | None = None
-    """Whether runs of tasks inside a plan are told too, besides their plan."""
-
-
 class ChildRoute(Section):
     """A branch of the routing tree; what is not set comes from its parent."""
 
@@ -254,6 +243,9 @@ class Config(Section):
     store: Store = Store()
     labels: tuple[LabelSetting, ...] = ()
     rules: tuple[RuleSetting, ...] = ()
+    """Changes to built-in rules, and rules of your own; the first that matches holds."""
+    rule_files: tuple[FileName, ...] = ()
+    """Files with further `rules`, such as `rules.d/*.yaml`; they are followed like this one."""
     route: RootRoute
     receivers: Annotated[tuple[Receiver, ...], *SOME]
     time_intervals: tuple[NamedIntervals, ...] = ()
@@ -270,12 +262,19 @@ class Config(Section):
     )
     """How long a stop may take before what is left is cut short."""
     _places: Places = PrivateAttr(default=Places())
+    _filed: tuple[RuleSetting, ...] = PrivateAttr(default=())
 
     @property
     def places(self) -> Places:
         """Where its keys stand in the file."""
         return self._places
 
-    def placed(self, places: Places) -> Self:
+    @property
+    def every_rule(self) -> tuple[RuleSetting, ...]:
+        """Answer with its own rules, then those of its rule files."""
+        return (*self.rules, *self._filed)
+
+    def placed(self, places: Places, filed: tuple[RuleSetting, ...] = ()) -> Self:
         self._places = places
+        self._filed = filed
         return self

@@ -1,4 +1,4 @@
-"""What every mapping of the configuration has in common."""
+"""What every mapping of the file is: frozen, checked, explained by the texts beside its keys."""
 
 from pydantic import BaseModel, ConfigDict, model_validator
 

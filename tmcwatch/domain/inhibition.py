@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tmcwatch.domain.alert import Alert, AlertId, Severity
+from tmcwatch.domain.built_in import LASTING, NOTICES
 from tmcwatch.domain.matcher import Matcher, all_match, matcher_from
-from tmcwatch.domain.rule import LASTING, NOTICES
 
 MARGIN = timedelta(minutes=5)
 """How long before the cause was noticed, and after it was over, things still break by it."""

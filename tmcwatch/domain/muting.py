@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from tmcwatch.domain.alert import Alert, AlertId, Status
+from tmcwatch.domain.built_in import SILENCE_ENDING
 from tmcwatch.domain.grouping import Member
 from tmcwatch.domain.inhibition import Causes, occurred_at
 from tmcwatch.domain.interval import TimeInterval
 from tmcwatch.domain.maintenance import MaintenanceWindow
 from tmcwatch.domain.routing import Route
-from tmcwatch.domain.rule import SILENCE_ENDING
 from tmcwatch.domain.silence import Silence
 
 Intervals = Mapping[str, Sequence[TimeInterval]]

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tmcwatch.domain.alert import Alert
+from tmcwatch.domain.built_in import NOTICES
 from tmcwatch.domain.episode import Ownership, alert_id
 from tmcwatch.domain.execution import AccountName
 from tmcwatch.domain.matcher import Matcher, Operator, all_match
 from tmcwatch.domain.ourselves import Concern, opened
-from tmcwatch.domain.rule import NOTICES, Rule
+from tmcwatch.domain.rule import Rule
 
 WORTH_A_REMINDER = 4
 """How many times as long as the reminder comes ahead a silence lasts that is given one."""

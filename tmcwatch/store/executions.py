@@ -46,7 +46,6 @@ _TRIGGERS_OF = (
     .order_by(executions.c.triggered_at.desc())
     .limit(bindparam("most"))
 )
-_PLAN = select(executions.c.plan).where(_OF_LIST, executions.c.id == bindparam("asked_id"))
 _OF_IDS = select(executions).where(
     _OF_LIST, executions.c.id.in_(bindparam("asked_ids", expanding=True))
 )
@@ -265,12 +264,3 @@ def breakage_from(text: str | None) -> Breakage | None:
         return None
     facts = json.loads(text)
     return Breakage(**(facts | {"tasks": tuple(facts["tasks"])}))
-
-
-def plan_of(
-    connection: Connection, account: AccountName, kind: Kind, execution: ExecutionId
-) -> str | None:
-    """Answer with the plan that an execution of a task ran in, None where it is not known."""
-    asked = {"asked_account": account, "asked_kind": kind.value, "asked_id": execution}
-    found: str | None = connection.execute(_PLAN, asked).scalar()
-    return found

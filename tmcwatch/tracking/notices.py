@@ -3,10 +3,10 @@
 from dataclasses import replace
 from datetime import datetime
 
+from tmcwatch.domain.built_in import AWAY
 from tmcwatch.domain.condition import Condition
 from tmcwatch.domain.execution import AccountName, Kind
 from tmcwatch.domain.observation import Looked
-from tmcwatch.domain.rule import AWAY
 from tmcwatch.domain.spoken import stretch
 from tmcwatch.domain.window import Window
 from tmcwatch.store.capture import is_known_gap
