@@ -27,6 +27,7 @@ from tmcwatch.domain.link import DEFAULT
 from tmcwatch.domain.scope import Scope
 from tmcwatch.domain.settling import Bounds
 from tmcwatch.domain.sight import patience
+from tmcwatch.domain.storm import StormLimit
 from tmcwatch.notifiers import Outside, build, is_idempotent, targets
 from tmcwatch.polling.asking import List, PlanList, TaskList
 from tmcwatch.polling.looking import LookSettings
@@ -59,6 +60,11 @@ def settings_of(config: Config) -> Settings:
                     for name, _ in targets(kind, options)
                 ),
                 send_resolved=receiver.send_resolved,
+                storm=(
+                    StormLimit(above=receiver.storm.above, within=receiver.storm.within)
+                    if receiver.storm
+                    else None
+                ),
             )
             for receiver in config.receivers
         },
