@@ -45,7 +45,7 @@ from tmcwatch.tracking.absorbing import absorb, absorb_names
 PROD = AccountName("prod")
 START = datetime(2026, 11, 20, tzinfo=UTC)
 CONFIG = """
-accounts: [{{name: prod, url: "http://tmc", token: secret, link: "off"}}]
+accounts: [{{name: prod, url: "http://tmc", token: timetable-token, link: "off"}}]
 store: {{url: "sqlite:///timetable.db"}}
 {rest}
 receivers:

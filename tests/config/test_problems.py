@@ -172,7 +172,7 @@ def test_files_that_cannot_be_read_are_told(tmp_path):
     [
         (
             "watc: {}",
-            "c.yaml:4: watc: unknown key; allowed: accounts, fallback, grace, http, labels,",
+            "c.yaml:4: watc: unknown key; allowed: accounts, fallback, grace, http, inhibit_",
         ),
         ("watch: {settle: {floor: 1s}}", "watch.settle.floor: found '1s'; allowed: 2s to 1h"),
         (

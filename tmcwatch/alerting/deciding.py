@@ -14,6 +14,7 @@ from tmcwatch.alerting.holding import Holding, holding_of, let_go
 from tmcwatch.alerting.ourselves import about_ourselves, is_about_nothing
 from tmcwatch.alerting.regrouping import regroup
 from tmcwatch.alerting.settings import Settings
+from tmcwatch.alerting.silencing import silences_ending
 from tmcwatch.domain.alert import Alert, EndReason
 from tmcwatch.domain.built_in import ABOUT_OURSELVES, WATCHING
 from tmcwatch.domain.episode import (
@@ -90,6 +91,7 @@ def decide(
         *_openings(connection, settings, now),
         *expiring_tokens(connection, settings, now=now),
         *about_ourselves(connection, settings, noted, now=now),
+        *silences_ending(connection, settings, now=now),
         *let_go(connection, settings, holding, is_drained=is_drained, now=now),
     ):
         save_alerts(connection, [alert])

@@ -9,6 +9,9 @@ from datetime import date, timedelta
 from tmcwatch.domain.episode import Ownership
 from tmcwatch.domain.execution import AccountName, Kind
 from tmcwatch.domain.grouping import Group
+from tmcwatch.domain.inhibition import Inhibition, topology
+from tmcwatch.domain.maintenance import Maintenance
+from tmcwatch.domain.muting import Intervals
 from tmcwatch.domain.routing import Route, every_route, group_labels
 from tmcwatch.domain.rule import Rule
 from tmcwatch.domain.scope import Scope
@@ -34,6 +37,17 @@ class AccountLinks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mutes:
+    """What the config says may mute alerts."""
+
+    intervals: Intervals = field(default_factory=dict)
+    inhibitions: tuple[Inhibition, ...] = topology()
+    maintenance: tuple[Maintenance, ...] = ()
+    silence_reminder: timedelta = timedelta(hours=1)
+    """How long before its end someone is reminded of a silence; zero for not at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     rules: tuple[Rule, ...]
     ownership: tuple[Ownership, ...] = ()
@@ -47,6 +61,7 @@ class Settings:
     expiries: Mapping[AccountName, date] = field(default_factory=dict)
     """The days on which tokens expire, where the config names them."""
     external_url: str = ""
+    mutes: Mutes = Mutes()
 
     @property
     def targets(self) -> frozenset[str]:

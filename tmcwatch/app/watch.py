@@ -11,6 +11,7 @@ import structlog
 from anyio.streams.memory import MemoryObjectSendStream
 
 from tmcwatch.alerting.deciding import CURSOR
+from tmcwatch.alerting.maintaining import is_in_force
 from tmcwatch.alerting.service import Alerter
 from tmcwatch.app.budgets import BudgetKeeping, open_budgets, write_last_changes
 from tmcwatch.app.parts import Parts, store_fails
@@ -19,6 +20,7 @@ from tmcwatch.app.pollers import Pollers, Service
 from tmcwatch.app.throttling import ThrottleWatch
 from tmcwatch.app.wiring import (
     kinds_of,
+    mutes_of,
     scopes_of,
     settings_of,
     targets_of,
@@ -143,6 +145,9 @@ class _Watch:
         self._parts.metrics.expect(
             receivers=[receiver.name for receiver in self._config.receivers],
             rules=[(rule.name, rule.severity.value) for rule in rules_of(self._config)],
+            maintenance={
+                one.name: partial(is_in_force, one) for one in mutes_of(self._config).maintenance
+            },
         )
 
     async def _keep(self, name: str, service: Service) -> None:

@@ -10,7 +10,7 @@ import httpx
 import structlog
 from pydantic import SecretStr
 
-from tmcwatch.alerting.settings import AccountLinks, Receiver, Settings
+from tmcwatch.alerting.settings import AccountLinks, Mutes, Receiver, Settings
 from tmcwatch.api.asking import Call
 from tmcwatch.api.budget import USUAL_BEAT, Budget
 from tmcwatch.api.client import Client
@@ -22,6 +22,7 @@ from tmcwatch.config import Account, Config, routing_tree, rules_of
 from tmcwatch.delivering import OnUncertain, Target
 from tmcwatch.domain.episode import Ownership
 from tmcwatch.domain.execution import AccountName, Kind
+from tmcwatch.domain.inhibition import topology
 from tmcwatch.domain.link import DEFAULT
 from tmcwatch.domain.scope import Scope
 from tmcwatch.domain.settling import Bounds
@@ -81,6 +82,24 @@ def settings_of(config: Config) -> Settings:
             if account.token_expires is not None
         },
         external_url=config.http.external_url,
+        mutes=mutes_of(config),
+    )
+
+
+def mutes_of(config: Config) -> Mutes:
+    """Answer with what the config says may mute alerts."""
+    asked_for = (rule.name for rule in rules_of(config) if rule.inside_plans)
+    return Mutes(
+        intervals={
+            named.name: tuple(each.interval for each in named.intervals)
+            for named in config.time_intervals
+        },
+        inhibitions=(
+            *topology(inside_plans=asked_for),
+            *(rule.inhibition for rule in config.inhibit_rules),
+        ),
+        maintenance=tuple(one.maintenance(config.time_zone) for one in config.maintenance),
+        silence_reminder=config.silence_reminder,
     )
 
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr
 
 from tmcwatch.config.durations import Duration, between
+from tmcwatch.config.muting import InhibitRule, MaintenanceSetting, NamedIntervals
 from tmcwatch.config.problems import Places
 from tmcwatch.config.rule_settings import RuleSetting
 from tmcwatch.config.section import Section
@@ -167,6 +168,10 @@ class ChildRoute(Section):
     group_wait: Duration | None = None
     group_interval: Annotated[Duration, _SECOND] | None = None
     repeat_interval: Annotated[Duration, _SECOND] | None = None
+    mute_time_intervals: tuple[str, ...] = ()
+    """Names of time intervals in which nothing is told here; not taken over by branches."""
+    active_time_intervals: tuple[str, ...] = ()
+    """Names of the only time intervals in which something is told here; not taken over."""
     routes: tuple["ChildRoute", ...] = ()
 
 
@@ -262,6 +267,11 @@ class Config(Section):
     receivers: Annotated[tuple[Receiver, ...], *SOME]
     fallback: str | None = None
     """The receiver that is told when another one cannot be; by default that of the root route."""
+    time_intervals: tuple[NamedIntervals, ...] = ()
+    inhibit_rules: tuple[InhibitRule, ...] = ()
+    maintenance: tuple[MaintenanceSetting, ...] = ()
+    silence_reminder: Duration = timedelta(hours=1)
+    """How long before its end a silence that still mutes something is told of; `0s` for never."""
     time_zone: TimeZone = ZoneInfo("UTC")
     """Of the times in messages."""
     http: Http = Http()
