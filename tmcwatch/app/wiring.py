@@ -28,7 +28,7 @@ from tmcwatch.domain.rule import BUILT_IN, Rule
 from tmcwatch.domain.scope import Scope
 from tmcwatch.domain.settling import Bounds
 from tmcwatch.domain.sight import patience
-from tmcwatch.notifiers import Outside, build, is_idempotent, targets
+from tmcwatch.notifiers import Outside, build, is_idempotent, mirrored_every, targets
 from tmcwatch.polling.asking import List, PlanList, TaskList
 from tmcwatch.polling.looking import LookSettings
 from tmcwatch.polling.reading import Rereads
@@ -75,6 +75,7 @@ def settings_of(config: Config) -> Settings:
                 targets=tuple(
                     f"{receiver.name}/{name}"
                     for kind, options in receiver.notifiers.items()
+                    if mirrored_every(kind, options) is None
                     for name, _ in targets(kind, options)
                 ),
                 send_resolved=receiver.send_resolved,
@@ -126,6 +127,7 @@ def targets_of(config: Config, world: World, *, only: str | None = None) -> Iter
                     notifier=build(kind, part, outside),
                     idempotent=is_idempotent(kind),
                     on_uncertain=OnUncertain(receiver.on_uncertain),
+                    mirrored_every=mirrored_every(kind, part),
                 )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
@@ -54,6 +54,8 @@ class Target:
     notifier: Notifier
     idempotent: bool
     on_uncertain: OnUncertain = OnUncertain.RESEND
+    mirrored_every: timedelta | None = None
+    """Of a mirror, which is owed no messages: how often it is shown the state."""
 
 
 class Observed(Protocol):
@@ -169,7 +171,7 @@ class _Worker:
         self, delivery: Delivery, error: NotifierError, *, reason: str | None = None
     ) -> None:
         now = self._means.now()
-        self._means.observed.on_failed(self._target.receiver, reason or _reason(error))
+        self._means.observed.on_failed(self._target.receiver, reason or reason_of(error))
         give_up_at = delivery.message.created_at + GIVE_UP_AFTER
         if error.authentication:
             self._quiet = _Quiet(since=now, until=now + LONGEST_RETRY, is_parked=True)
@@ -232,7 +234,7 @@ class _Worker:
         return await self._means.in_thread(self._means.store.write, work)
 
 
-def _reason(error: NotifierError) -> str:
+def reason_of(error: NotifierError) -> str:
     if isinstance(error, NotifierCrashed):
         return "crashed"
     if error.authentication:

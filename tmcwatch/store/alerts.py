@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select, true, update
+from sqlalchemy import Connection, bindparam, delete, false, func, or_, select, true, update
 from sqlalchemy.dialects.sqlite import insert
 
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity, Status
@@ -99,6 +99,16 @@ def load_alert(connection: Connection, id_: AlertId) -> Alert | None:
 def open_alerts(connection: Connection) -> tuple[Alert, ...]:
     """Answer with every open alert, oldest first."""
     query = select(alerts).where(alerts.c.ends_at.is_(None))
+    found = connection.execute(query.order_by(alerts.c.starts_at, alerts.c.id))
+    return tuple(_alert(values) for values in found)
+
+
+def current_alerts(connection: Connection, *, over_since: datetime) -> tuple[Alert, ...]:
+    """Answer with what is open or ended since, oldest first; not with what is held back."""
+    query = select(alerts).where(
+        alerts.c.held == false(),
+        or_(alerts.c.ends_at.is_(None), alerts.c.changed_at >= stored(over_since)),
+    )
     found = connection.execute(query.order_by(alerts.c.starts_at, alerts.c.id))
     return tuple(_alert(values) for values in found)
 
