@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from tmcwatch.alerting.expiring import expiring_tokens
 from tmcwatch.alerting.grouping import flush_groups, put_into_groups
 from tmcwatch.alerting.holding import Holding, holding_of, let_go
 from tmcwatch.alerting.ourselves import about_ourselves, is_about_nothing
@@ -82,6 +83,7 @@ def decide(connection: Connection, settings: Settings, *, now: datetime) -> Deci
     for alert in (
         *_expired(connection, now),
         *_openings(connection, settings, now),
+        *expiring_tokens(connection, settings, now=now),
         *about_ourselves(connection, settings, noted, now=now),
         *let_go(connection, settings, holding, is_drained=is_drained, now=now),
     ):

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 from tmcwatch.domain.episode import Ownership
 from tmcwatch.domain.execution import AccountName, Kind
@@ -38,6 +39,8 @@ class Settings:
     """What is watched of each account."""
     scopes: Mapping[AccountName, Scope] = field(default_factory=dict)
     """Of the accounts that are not watched as a whole."""
+    expiries: Mapping[AccountName, date] = field(default_factory=dict)
+    """The days on which tokens expire, where the config names them."""
     external_url: str = ""
 
 

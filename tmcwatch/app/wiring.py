@@ -90,6 +90,11 @@ def settings_of(config: Config) -> Settings:
         },
         kinds=frozenset(kinds_of(config)),
         scopes=scopes_of(config),
+        expiries={
+            AccountName(account.name): account.token_expires
+            for account in config.accounts
+            if account.token_expires is not None
+        },
         external_url=config.http.external_url,
     )
 

@@ -15,6 +15,7 @@ from tmcwatch.config.values import (
     SOME,
     Audience,
     Condition,
+    Day,
     ExternalUrl,
     FileName,
     GroupBy,
@@ -85,6 +86,8 @@ class Account(Section):
     """The access token itself; better from the environment: `${TMC_TOKEN}`."""
     token_file: FileName | None = None
     """File that holds the token; read again when it changes."""
+    token_expires: Day | None = None
+    """The day on which the token expires, as TMC does not say: reminds 14, 3 and 1 days before."""
     service_account: ServiceAccount | None = None
     """The service account that tokens are asked for, instead of a token of a person."""
     ca_file: FileName | None = None

@@ -2,6 +2,7 @@
 
 import re
 import zoneinfo
+from datetime import date
 from pathlib import Path
 from string import Formatter
 from typing import Annotated
@@ -190,6 +191,13 @@ def _matcher(value: object) -> Matcher:
         raise wrong(value, f"{allowed} ({error})") from error
 
 
+def _day(value: object) -> date:
+    try:
+        return date.fromisoformat(value if isinstance(value, str) else "")
+    except ValueError:
+        raise wrong(value, "a day such as 2027-05-01") from None
+
+
 def _zone(value: object) -> ZoneInfo:
     if isinstance(value, ZoneInfo):
         return value
@@ -284,6 +292,12 @@ Share = Annotated[float, BeforeValidator(_number), Field(gt=0, le=1, allow_inf_n
 StoreUrl = Annotated[str, AfterValidator(_store_url)]
 FileName = Annotated[Path, PlainValidator(_path), WithJsonSchema({"type": "string"})]
 Condition = Annotated[Matcher, PlainValidator(_matcher), WithJsonSchema({"type": "string"})]
+Day = Annotated[
+    date,
+    PlainValidator(_day),
+    PlainSerializer(str, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date"}),
+]
 TimeZone = Annotated[
     ZoneInfo,
     PlainValidator(_zone),

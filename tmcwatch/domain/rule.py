@@ -64,6 +64,8 @@ _PROMOTION = frozenset({Kind.PROMOTION})
 AWAY = "away"
 """The digest after an outage."""
 
+EXPIRING = "token_expiring"
+
 BUILT_IN: Mapping[str, Rule] = {
     rule.name: rule
     for rule in (
@@ -169,6 +171,12 @@ BUILT_IN: Mapping[str, Rule] = {
         Rule(
             name="gap",
             summary="has a stretch that nobody can read any more",
+            nature=Nature.NOTICE,
+            severity=Severity.WARNING,
+        ),
+        Rule(
+            name=EXPIRING,
+            summary="has a token that expires",
             nature=Nature.NOTICE,
             severity=Severity.WARNING,
         ),
