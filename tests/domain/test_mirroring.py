@@ -3,10 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.domain.telling import NOON, alert, at
-from tmcwatch.domain.alert import AlertId, EndReason
-from tmcwatch.domain.mirroring import mirrored, withdrawn
+from tmcwatch.domain.alert import Alert, AlertId, EndReason
+from tmcwatch.domain.mirroring import label_set, mirrored, withdrawn
 
 NOTICE = {"rule": "gap", "labels": {"rule": "gap"}}
 
@@ -85,3 +87,34 @@ def test_what_is_shown_again_is_not_withdrawn():
 def test_an_end_that_is_shown_is_not_withdrawn_anew():
     ended = [over("a", 1)]
     assert withdrawn(ended, [], now=at(1) + timedelta(minutes=15)) == ()
+
+
+episodes = st.builds(
+    lambda number, name, opened, lasts: alert(
+        f"{name}{number}",
+        labels={"name": name},
+        opened_at=at(opened),
+        changed_at=at(opened + (lasts or 0)),
+        ends_at=None if lasts is None else at(opened + lasts),
+    ),
+    number=st.integers(0, 99),
+    name=st.sampled_from("abc"),
+    opened=st.integers(0, 60),
+    lasts=st.none() | st.integers(0, 60),
+)
+
+
+@given(st.lists(st.lists(episodes, max_size=6), max_size=6), st.integers(1, 20))
+def test_each_label_set_is_shown_once_and_fires_exactly_where_one_of_its_alerts_does(looks, beat):
+    pushed: tuple[Alert, ...] = ()
+    for number, alerts in enumerate(looks):
+        now = at(120 + number * beat)
+        current = mirrored(alerts, now=now)
+        gone = withdrawn(pushed, current, now=now)
+        before, pushed = pushed, current + gone
+        labels = [label_set(one) for one in pushed]
+        assert len(labels) == len(set(labels))
+        firing = {label_set(one) for one in alerts if one.ends_at is None}
+        assert {label_set(one) for one in pushed if one.ends_at is None} == firing
+        # What was shown as firing is never just forgotten.
+        assert {label_set(one) for one in before if one.ends_at is None} <= set(labels)
