@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.domain.telling import NOON, alert
 from tmcwatch.domain.alert import Alert, EndReason, Status
+from tmcwatch.domain.built_in import WATCHING
 from tmcwatch.domain.grouping import (
     Group,
     Member,
@@ -18,7 +19,6 @@ from tmcwatch.domain.grouping import (
     told_notices,
 )
 from tmcwatch.domain.routing import Route
-from tmcwatch.domain.rule import WATCHING
 
 ROUTE = Route(receiver="team")  # waits 30 s, then 5 min, repeats after 24 h
 GROUP = Group(key="g", receiver="team", labels={})

@@ -11,6 +11,8 @@ from tests.domain.telling import alert
 from tests.services.house import Receiver, busy
 from tmcwatch.delivering import Mirror, Target, keep_in_step
 from tmcwatch.notifiers import NotifierError
+from tmcwatch.store.conditions import untold_conditions
+from tmcwatch.store.parked import failing_targets
 
 BAD = NotifierError("host: answered 400", permanent=True)
 REFUSED = NotifierError("host: answered 401", permanent=True, authentication=True)
@@ -155,6 +157,33 @@ async def test_one_that_never_answers_is_given_up_in_time_and_tried_again(house)
     scene = Scene(house, firing("a"))
     await scene.run(30, scene.mirror(receiver))
     assert receiver.times == [0, 21.5]
+
+
+def told_failing(house):
+    return [one.subject for one in house.store.read(failing_targets)]
+
+
+async def test_a_failure_that_lasts_is_told_through_another_receiver_until_it_is_over(house):
+    receiver = Receiver(*[busy() for _ in range(22)])
+    scene = Scene(house, firing("a"))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(scene.run, 1200, scene.mirror(receiver))
+        await anyio.sleep(890)
+        assert told_failing(house) == []
+        await anyio.sleep(70)
+        assert told_failing(house) == ["team/fake"]
+    assert told_failing(house) == []
+    ((_, condition),) = house.store.read(lambda c: untold_conditions(c, most=9))
+    assert "team/fake could not be shown all that fires since" in condition.text
+    assert "host: answered 429" in condition.text
+
+
+async def test_a_refused_login_is_told_at_once_and_its_end_also_after_a_restart(house):
+    scene = Scene(house, firing("a"))
+    await scene.run(1, scene.mirror(Receiver(REFUSED)))
+    assert told_failing(house) == ["team/fake"]
+    await scene.run(1, scene.mirror(Receiver()))
+    assert told_failing(house) == []
 
 
 async def test_a_failure_and_its_end_are_a_line_each(house):

@@ -5,10 +5,10 @@ from datetime import datetime
 
 from tmcwatch.alerting.settings import Settings
 from tmcwatch.domain.alert import Alert
+from tmcwatch.domain.built_in import EXPIRING
 from tmcwatch.domain.episode import alert_id
 from tmcwatch.domain.expiring import expiry_text, reminder
 from tmcwatch.domain.ourselves import Concern, opened
-from tmcwatch.domain.rule import EXPIRING
 from tmcwatch.store.alerts import load_alert
 from tmcwatch.store.engine import Connection
 

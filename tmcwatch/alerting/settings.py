@@ -17,6 +17,8 @@ class Receiver:
     """Who is told: each target gets the message, and is retried, on its own."""
 
     targets: tuple[str, ...]
+    mirrors: tuple[str, ...] = ()
+    """Those that are owed no messages, but shown what fires."""
     send_resolved: bool = True
 
 
@@ -42,6 +44,16 @@ class Settings:
     expiries: Mapping[AccountName, date] = field(default_factory=dict)
     """The days on which tokens expire, where the config names them."""
     external_url: str = ""
+
+    @property
+    def targets(self) -> frozenset[str]:
+        """Every way of telling every receiver, as in the outbox."""
+        return frozenset(name for one in self.receivers.values() for name in one.targets)
+
+    @property
+    def mirrors(self) -> frozenset[str]:
+        """Every mirror of every receiver."""
+        return frozenset(name for one in self.receivers.values() for name in one.mirrors)
 
 
 def group_key(route: Route, labels: Mapping[str, str]) -> str:

@@ -1,8 +1,7 @@
 """From the config to the values each service works with."""
 
 import ssl
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -19,12 +18,12 @@ from tmcwatch.api.connection import http_client, trusting
 from tmcwatch.api.service_account import ServiceAccount
 from tmcwatch.api.token import Token, TokenFile, TokenText
 from tmcwatch.app.world import World
-from tmcwatch.config import Account, Config, routing_tree
+from tmcwatch.config import Account, Config, routing_tree, rules_of
+from tmcwatch.config import Receiver as ConfiguredReceiver
 from tmcwatch.delivering import OnUncertain, Target
 from tmcwatch.domain.episode import Ownership
 from tmcwatch.domain.execution import AccountName, Kind
 from tmcwatch.domain.link import DEFAULT
-from tmcwatch.domain.rule import BUILT_IN, Rule
 from tmcwatch.domain.scope import Scope
 from tmcwatch.domain.settling import Bounds
 from tmcwatch.domain.sight import patience
@@ -44,24 +43,6 @@ def kinds_of(config: Config) -> tuple[Kind, ...]:
     return tuple(kind for kind, is_wanted in wanted if is_wanted)
 
 
-def rules_of(config: Config) -> tuple[Rule, ...]:
-    """Answer with the built-in rules as the config changes them."""
-    rules = dict(BUILT_IN)
-    for setting in config.rules:
-        rule = rules[setting.rule]
-        severity = setting.severity or rule.severity
-        rules[setting.rule] = replace(
-            rule,
-            enabled=rule.enabled if setting.enabled is None else setting.enabled,
-            severity=severity,
-            manual_severity=None if setting.severity else rule.manual_severity,
-            inside_plans=(
-                rule.inside_plans if setting.inside_plans is None else setting.inside_plans
-            ),
-        )
-    return tuple(rules.values())
-
-
 def settings_of(config: Config) -> Settings:
     """Answer with what the config says about alerts."""
     return Settings(
@@ -72,12 +53,8 @@ def settings_of(config: Config) -> Settings:
         root=routing_tree(config),
         receivers={
             receiver.name: Receiver(
-                targets=tuple(
-                    f"{receiver.name}/{name}"
-                    for kind, options in receiver.notifiers.items()
-                    if mirrored_every(kind, options) is None
-                    for name, _ in targets(kind, options)
-                ),
+                targets=tuple(_names(receiver, mirrors=False)),
+                mirrors=tuple(_names(receiver, mirrors=True)),
                 send_resolved=receiver.send_resolved,
             )
             for receiver in config.receivers
@@ -97,6 +74,13 @@ def settings_of(config: Config) -> Settings:
         },
         external_url=config.http.external_url,
     )
+
+
+def _names(receiver: ConfiguredReceiver, *, mirrors: bool) -> Iterator[str]:
+    """Give the names of its ways of telling that are mirrors, or of those that are none."""
+    for kind, options in receiver.notifiers.items():
+        if (mirrored_every(kind, options) is not None) == mirrors:
+            yield from (f"{receiver.name}/{name}" for name, _ in targets(kind, options))
 
 
 def _template(account: Account) -> str:

@@ -6,6 +6,7 @@ Nothing of it is stored: what a crash forgets is pushed again, or ends by itself
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import anyio
 import structlog
@@ -14,10 +15,16 @@ from tmcwatch.delivering.service import SEND_WITHIN, Means, Target, reason_of
 from tmcwatch.domain.alert import Alert
 from tmcwatch.domain.delivery import LONGEST_RETRY, retry_wait
 from tmcwatch.domain.message import Message, Words
-from tmcwatch.domain.mirroring import withdrawn
+from tmcwatch.domain.mirroring import failing, withdrawn
+from tmcwatch.domain.parking import TOLD_AFTER
 from tmcwatch.notifiers import NotifierError
+from tmcwatch.store.conditions import begin_condition
 from tmcwatch.store.engine import Connection
+from tmcwatch.store.outbox import Work
+from tmcwatch.store.parked import end_trouble, is_told_failing
 from tmcwatch.supervisor import Bell
+
+Result = TypeVar("Result")
 
 log = structlog.get_logger()
 
@@ -49,12 +56,18 @@ class _Mirroring:
         self._pushed: tuple[Alert, ...] = ()
         self._attempts = 0
         self._problem = ""
+        self._fails_since: datetime | None = None
+        self._is_told = False
+        """Whether alerting knows that it fails."""
 
     async def run(self, bell: Bell) -> None:
+        name = self._mirror.target.name
+        self._is_told = await self._read(lambda c: is_told_failing(c, name))
         while True:
             mark = bell.reset()
             error = await self._round()
             self._note(error)
+            await (self._works() if error is None else self._fails(error))
             if error is not None and not _is_of_single_alerts(error):
                 await anyio.sleep(self._back_off(error).total_seconds())
                 continue
@@ -66,8 +79,7 @@ class _Mirroring:
     async def _round(self) -> NotifierError | None:
         """Show everything; answers with what went wrong."""
         now, mirror = self._means.now(), self._mirror
-        store, in_thread = self._means.store, self._means.in_thread
-        current = tuple(await in_thread(store.read, lambda c: mirror.alerts(c, now)))
+        current = tuple(await self._read(lambda c: mirror.alerts(c, now)))
         # Kept whether or not it arrives: what may have arrived must not stay when it is over.
         self._pushed = current + withdrawn(self._pushed, current, now=now)
         error = None
@@ -110,6 +122,31 @@ class _Mirroring:
             log.warning("mirror_fails", target=target.name, error=problem)
         else:
             log.info("mirror_works_again", target=target.name)
+
+    async def _fails(self, error: NotifierError) -> None:
+        """Have it told through another receiver, where it lasts or will not heal by itself."""
+        now, target = self._means.now(), self._mirror.target
+        since = self._fails_since = self._fails_since or now
+        if self._is_told or not (error.permanent or now - since >= TOLD_AFTER):
+            return
+        condition = failing(target.name, target.receiver, since=since, error=error.text)
+        await self._write(lambda c: begin_condition(c, condition))
+        self._is_told = True
+        self._means.changed.ring()
+
+    async def _works(self) -> None:
+        self._fails_since = None
+        if self._is_told:
+            now, name = self._means.now(), self._mirror.target.name
+            await self._write(lambda c: end_trouble(c, name, now=now))
+            self._is_told = False
+            self._means.changed.ring()
+
+    async def _read(self, work: Work[Result]) -> Result:
+        return await self._means.in_thread(self._means.store.read, work)
+
+    async def _write(self, work: Work[Result]) -> Result:
+        return await self._means.in_thread(self._means.store.write, work)
 
     def _back_off(self, error: NotifierError) -> timedelta:
         every = self._mirror.every

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Status
+from tmcwatch.domain.built_in import NOTICES
 from tmcwatch.domain.routing import Route
-from tmcwatch.domain.rule import NOTICES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

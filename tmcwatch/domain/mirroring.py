@@ -5,7 +5,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tmcwatch.domain.alert import Alert, AlertId, Status
-from tmcwatch.domain.rule import NOTICES
+from tmcwatch.domain.built_in import NOTICES
+from tmcwatch.domain.condition import Condition
+from tmcwatch.domain.parking import FAILING, NO_ACCOUNT, RECEIVER
 
 OVER_FOR = timedelta(minutes=15)
 """For how long an end is shown, so that a mirror that was away learns of it."""
@@ -50,6 +52,23 @@ def withdrawn(
         for alert in gone
     )
     return tuple(alert for alert in over if _is_shown(alert, now))
+
+
+def failing(target: str, receiver: str, *, since: datetime, error: str) -> Condition:
+    """Answer with the condition that a mirror is in, in words for who is told elsewhere."""
+    return Condition(
+        rule=FAILING,
+        account=NO_ACCOUNT,
+        kind=RECEIVER,
+        subject=target,
+        name=receiver,
+        text=(
+            f"{target} could not be shown all that fires since {since:%Y-%m-%d %H:%M} UTC:"
+            f" {error}. What it is not shown again ends there by itself; once it accepts it, it is"
+            " shown everything: see whether it can be reached from here, and its login"
+        ),
+        since=since,
+    )
 
 
 def label_set(alert: Alert) -> LabelSet:

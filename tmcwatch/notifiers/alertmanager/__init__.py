@@ -15,6 +15,7 @@ from tmcwatch.notifiers.exchange import (
     authority_problems,
     beginning,
     client_trusting,
+    finish,
     in_words,
     retry_after,
     secrets_in,
@@ -91,6 +92,7 @@ class Alertmanager:
             ) as response:
                 if not response.is_success:
                     raise await self._refusal(response)
+                await finish(response)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise NotifierError(f"{self._host}: {in_words(error)}", permanent=False) from error
 
