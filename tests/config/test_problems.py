@@ -114,11 +114,11 @@ receivers:
         ),
         (
             "c.yaml:10: receivers[0]: a way of telling is missing: "
-            "one or more of apprise, log, services_api, tallyfy, webhook"
+            "one or more of alertmanager, apprise, log, services_api, tallyfy, webhook"
         ),
         (
-            "c.yaml:10: receivers[0].webhok: unknown key; allowed: apprise, log, name, "
-            "on_uncertain, send_resolved, services_api, storm, tallyfy, webhook. "
+            "c.yaml:10: receivers[0].webhok: unknown key; allowed: alertmanager, apprise, log, "
+            "name, on_uncertain, send_resolved, services_api, storm, tallyfy, webhook. "
             "Did you mean 'webhook'?"
         ),
     ]

@@ -23,6 +23,8 @@ class Receiver:
     """Who is told: each target gets the message, and is retried, on its own."""
 
     targets: tuple[str, ...]
+    mirrors: tuple[str, ...] = ()
+    """Those that are owed no messages, but shown what fires."""
     send_resolved: bool = True
     storm: StormLimit | None = None
     """None to tell everything, however much there is."""
@@ -67,6 +69,11 @@ class Settings:
     def targets(self) -> frozenset[str]:
         """Every way of telling every receiver, as in the outbox."""
         return frozenset(name for one in self.receivers.values() for name in one.targets)
+
+    @property
+    def mirrors(self) -> frozenset[str]:
+        """Every mirror of every receiver."""
+        return frozenset(name for one in self.receivers.values() for name in one.mirrors)
 
 
 def group_key(route: Route, labels: Mapping[str, str]) -> str:

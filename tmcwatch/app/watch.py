@@ -12,6 +12,7 @@ from anyio.streams.memory import MemoryObjectSendStream
 
 from tmcwatch.alerting.deciding import CURSOR
 from tmcwatch.alerting.maintaining import is_in_force
+from tmcwatch.alerting.mirroring import alerts_for
 from tmcwatch.alerting.service import Alerter
 from tmcwatch.app.budgets import BudgetKeeping, open_budgets, write_last_changes
 from tmcwatch.app.parts import Parts, store_fails
@@ -28,7 +29,7 @@ from tmcwatch.app.wiring import (
 )
 from tmcwatch.app.world import World
 from tmcwatch.config import Config, rules_of
-from tmcwatch.delivering import Means, Target, deliver, words_for
+from tmcwatch.delivering import Means, Mirror, Target, deliver, keep_in_step, words_for
 from tmcwatch.domain.execution import AccountName
 from tmcwatch.domain.observation import Observation
 from tmcwatch.store.engine import StoreError
@@ -154,6 +155,7 @@ class _Watch:
         await keep_running(name, service, self._supervision)
 
     def _worker(self, target: Target) -> Service:
+        """Answer with what sends to the target what it is owed, or keeps it in step."""
         means = Means(
             store=self._parts.store,
             in_thread=self._world.in_thread,
@@ -163,7 +165,16 @@ class _Watch:
             observed=_Observed(self._parts.metrics),
             changed=self._changed,
         )
-        return partial(deliver, target, bell=self._parts.owed, means=means)
+        if target.mirrored_every is None:
+            return partial(deliver, target, bell=self._parts.owed, means=means)
+        settings, receiver = self._alerter.settings, target.receiver
+        mirror = Mirror(
+            target=target,
+            every=target.mirrored_every,
+            alerts=lambda connection, now: alerts_for(connection, settings, receiver, now=now),
+            external_url=settings.external_url,
+        )
+        return partial(keep_in_step, mirror, bell=self._alerter.shown, means=means)
 
     async def _decide_once_more(self) -> None:
         # Shielded, so that what was seen last is decided on; what fails here is decided on later.

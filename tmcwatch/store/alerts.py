@@ -100,6 +100,16 @@ def open_alerts(connection: Connection) -> tuple[Alert, ...]:
     return tuple(alert_of(values) for values in found)
 
 
+def current_alerts(connection: Connection, *, over_since: datetime) -> tuple[Alert, ...]:
+    """Answer with what is open or ended since, oldest first; not with what is held back."""
+    query = select(alerts).where(
+        alerts.c.held == false(),
+        or_(alerts.c.ends_at.is_(None), alerts.c.changed_at >= stored(over_since)),
+    )
+    found = connection.execute(query.order_by(alerts.c.starts_at, alerts.c.id))
+    return tuple(alert_of(values) for values in found)
+
+
 def stale_alerts(connection: Connection, before: datetime, *, most: int) -> tuple[Alert, ...]:
     """Answer with open alerts that nothing has changed since `before`, lasting states apart."""
     found = connection.execute(_STALE, {"before": stored(before), "most": most})
