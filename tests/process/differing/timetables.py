@@ -153,9 +153,5 @@ DIFFERENCES: Mapping[str, str] = {
         "An alert never reopens: the end of the one and the new one are told together;"
         " to Alertmanager it never ended."
     ),
-    "quiet for longer than the interval": (
-        "A group that was quiet for `group_interval` tells what is new at once;"
-        " Alertmanager waits for the next tick of the interval."
-    ),
 }
 """The timelines that are told otherwise on purpose, and why."""
