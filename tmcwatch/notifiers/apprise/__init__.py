@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, field_validator, model_va
 from tmcwatch.domain.alert import Severity, Status
 from tmcwatch.domain.message import Message, Words
 from tmcwatch.notifiers import Notifier, NotifierError, Outside, Receipt
+from tmcwatch.notifiers.apprise.fitting import Fitting
 
 IDEMPOTENT = False
 
@@ -17,6 +18,9 @@ CONNECT_WITHIN = 5.0
 SEND_WITHIN = 16.0  # inside the 20 seconds that a send has, so that its thread ends before them
 LONG_ENOUGH = 6
 """A part of a URL this long may be a secret; a shorter one is a word like `mailto`."""
+_DEBUG = 10
+_REPLY = re.compile(r"^Socket Exception: [({].*?\(?\b([245]\d\d), b['\"]")
+_LOGIN = frozenset({530, 534, 535})
 _TONES = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.CRITICAL: "failure"}
 
 
@@ -48,35 +52,41 @@ class AppriseNotifier:
 
     def __init__(self, url: str, outside: Outside) -> None:
         self._in_thread = outside.in_thread
-        self._apprise, self._name = _compiled(url)
+        self._service = _service(url)
+        self._apprise = _alone(self._service)
+        self._name = str(self._service.service_name)
+        self._fitting = Fitting(self._service)
+        # Only there it says what a mail server replied; of other services it may tell secrets.
+        self._log_level = _DEBUG if self._name == "E-Mail" else None
         self._secrets = [part for part in re.split(r"[/:@?&=]+", url) if len(part) >= LONG_ENOUGH]
 
     async def send(self, message: Message, words: Words) -> Receipt:
         result = await self._in_thread(self._notify, message, words)
         if result:
             return Receipt(text=f"accepted by {self._name}")
-        problem = _problem(result)
+        said = _said(result)
         for secret in self._secrets:
-            problem = problem.replace(secret, "…")
-        raise NotifierError(f"{self._name}: {problem}", permanent=False)
+            said = said.replace(secret, "…")
+        raise _refusal(f"{self._name}: {said}", _reply(result))
 
     def _notify(self, message: Message, words: Words) -> Any:  # noqa: ANN401 - apprise's own result
         over = message.status is Status.RESOLVED
+        letter = self._fitting.letter(words)
         return self._apprise.notify(
-            title=words.title,
-            body=words.text,
-            body_format="text",  # so that each service escapes what would be markup to it
+            title=letter.title,
+            body=letter.body,
+            body_format=letter.body_format,
             notify_type="success" if over else _TONES[message.severity],
             interpret_escapes=False,
             timeout=SEND_WITHIN,
+            log_level=self._log_level,
         )
 
     async def aclose(self) -> None:
         return None
 
 
-def _compiled(url: str) -> tuple[Any, str]:
-    """Answer with an Apprise object for one service, and the service's name."""
+def _service(url: str) -> Any:  # noqa: ANN401 - apprise's own
     # Imported here: it takes half a second and 29 MiB, which only its users should pay.
     import apprise  # noqa: PLC0415
 
@@ -88,8 +98,6 @@ def _compiled(url: str) -> tuple[Any, str]:
         interpret_emojis=False,
         secure_logging=True,
     )
-    # Where Slack is made to read our plain text as Markdown, `<!channel>` calls everybody.
-    url = re.sub(r"(?i)(?<=[?&])format=markdown(?=&|$)", "format=text", url)
     service = apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
     if service is None:
         raise ValueError("no service has a URL like this")
@@ -98,22 +106,49 @@ def _compiled(url: str) -> tuple[Any, str]:
     if not re.search(r"[?&]cto=", url):
         service.socket_connect_timeout = CONNECT_WITHIN
     if not re.search(r"[?&]overflow=", url):
-        # A text that is too long would be refused by the service, again and again.
+        # What is still too long would be refused by the service, again and again.
         service.overflow_mode = apprise.OverflowMode.TRUNCATE
-    whole = apprise.Apprise(asset=asset)
+    return service
+
+
+def _alone(service: Any) -> Any:  # noqa: ANN401 - apprise's own
+    """Answer with an Apprise object for one service."""
+    import apprise  # noqa: PLC0415 - see above
+
+    whole = apprise.Apprise(asset=service.asset)
     whole.add(service)
-    return whole, str(service.service_name)
+    return whole
 
 
-def _problem(result: Any) -> str:  # noqa: ANN401 - apprise's own result
+def _refusal(text: str, reply: int) -> NotifierError:
+    """Judge by what a mail server replied; other services say nothing that could be judged."""
+    is_final = 500 <= reply < 600  # noqa: PLR2004 - as SMTP has it
+    return NotifierError(
+        text, permanent=is_final and reply not in _LOGIN, authentication=reply in _LOGIN
+    )
+
+
+def _reply(result: Any) -> int:  # noqa: ANN401 - apprise's own result
+    """Answer with the number of a mail server's reply, or 0."""
+    for entry in result.logs():
+        found = _REPLY.search(str(entry.message))
+        if found:
+            return int(found[1])
+    return 0
+
+
+def _said(result: Any) -> str:  # noqa: ANN401 - apprise's own result
     """Answer with what the service's plug-in said, which names no address."""
-    said = " ".join(line for line in _lines(result) if "://" not in line)
-    return said[:300] or f"not accepted ({result.status.name.lower()})"
+    lines = [line for line in _lines(result) if "://" not in line]
+    return " ".join(lines)[:300] or f"not accepted ({result.status.name.lower()})"
 
 
 def _lines(result: Any) -> Iterator[str]:  # noqa: ANN401 - apprise's own result
     for entry in result.logs():
-        yield " ".join(str(entry.message).split())
+        line = " ".join(str(entry.message).split())
+        # Of what is there for debugging, only a mail server's reply: all else may hold secrets.
+        if entry.level != "DEBUG" or _REPLY.search(line):
+            yield line.removeprefix("Socket Exception: ")
 
 
 def targets(options: Options) -> tuple[tuple[str, Options], ...]:
@@ -133,7 +168,7 @@ def problems(options: Options) -> list[str]:
     wrong = []
     for number, url in enumerate(options.urls):
         try:
-            _compiled(url.get_secret_value())
+            _service(url.get_secret_value())
         except ValueError as error:
             scheme = url.get_secret_value().split("://", 1)[0]
             wrong.append(f"[{number}]: {scheme}://…: {error}")
