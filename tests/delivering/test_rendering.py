@@ -1,6 +1,7 @@
-"""Templates of an operator: they take the place of ours, and whatever they do, no message is lost."""
+"""Templates of an operator take the place of ours, and whatever they do, no message is lost."""
 
 from datetime import UTC
+from itertools import chain
 
 import pytest
 from hypothesis import example, given, settings
@@ -10,14 +11,16 @@ from tests.delivering.hostile import HOSTILE, WORST
 from tests.delivering.test_escaping import Page
 from tests.delivering.test_words import alert, message
 from tmcwatch.delivering import words_for
-from tmcwatch.delivering.rendering import Templates
+from tmcwatch.delivering.rendering import Templates, _ours
+from tmcwatch.delivering.words import tried
+from tmcwatch.domain.alert import Alert
 from tmcwatch.domain.message import Wish, Words
 
 
-def told(texts: dict[str, str], *alerts, **labels: str) -> Words:
+def told(texts: dict[str, str], *alerts: Alert) -> Words:
     one = alerts or (alert(annotations={"error": "boom & <b>", "owner": "data team"}),)
     return words_for(
-        message(*one, **labels), time_zone=UTC, templates=Templates(texts, folder="templates")
+        message(*one), time_zone=UTC, templates=Templates(texts, folder="templates")
     )
 
 
@@ -53,7 +56,8 @@ def test_every_expression_is_escaped_for_its_format():
         "{% autoescape false %}{{ lone.facts[0].text }}{% endautoescape %}",
         "{% set x %}{{ lone.facts[0].text }}{% endset %}{{ x }}",
         "{% macro m(t) %}{{ t }}{% endmacro %}{{ m(lone.facts[0].text) }}",
-        "{% macro m() %}{{ caller() }}{% endmacro %}{% call m() %}{{ lone.facts[0].text }}{% endcall %}",
+        "{% macro m() %}{{ caller() }}{% endmacro %}"
+        "{% call m() %}{{ lone.facts[0].text }}{% endcall %}",
         "{{ '%s' | format(lone.facts[0].text) }}",
         "{{ lone | string }}",
         "{{ alerts | map(attribute='facts') | list }}",
@@ -167,3 +171,37 @@ def test_an_operators_page_keeps_its_structure(text):
     text = text[:5_000]
     words = told({"message.html.j2": template}, alert(text, annotations={"error": text}))
     assert Page(words.html).tags == ["p"]
+
+
+def problems(texts: dict[str, str]) -> list[str]:
+    found = chain(Templates(texts, folder="templates").problems(), tried(Templates(texts)))
+    return sorted({str(problem) for problem in found})
+
+
+@pytest.mark.parametrize(("template", "reason"), BROKEN.values(), ids=BROKEN)
+def test_what_would_break_is_found_before_it_is_used(template, reason):
+    only_once = [problem for problem in problems({"message.txt.j2": template}) if reason in problem]
+    assert len(only_once) >= 1
+
+
+def test_our_own_templates_have_no_problem():
+    texts = dict(_ours())
+    assert problems(texts) == []
+    assert problems({name: f'{{% extends "tmcwatch/{name}" %}}' for name in texts}) == []
+
+
+def test_what_breaks_for_some_messages_only_is_found():
+    assert problems({"title.j2": "{{ lone.subject }}"}) == [
+        "title.j2:1: 'None' has no attribute 'subject'"
+    ]
+    assert problems({"title.j2": "{{ digest[0] }}"}) == [
+        "title.j2:1: tuple object has no element 0"
+    ]
+
+
+def test_a_file_that_no_message_uses_is_told():
+    texts = {"mesage.txt.j2": "x", "title.j2": "{% include 'part.j2' %}", "part.j2": "x"}
+    assert problems(texts) == [
+        "templates/mesage.txt.j2: no message uses it; allowed: title.j2, message.txt.j2,"
+        " message.md.j2, message.html.j2, and what these include"
+    ]

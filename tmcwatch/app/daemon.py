@@ -13,6 +13,7 @@ from tmcwatch import __version__
 from tmcwatch.app.answering import Answers
 from tmcwatch.app.beats import Beats
 from tmcwatch.app.parts import Parts
+from tmcwatch.app.templates import template_files, template_problems
 from tmcwatch.app.watch import watch
 from tmcwatch.app.world import World
 from tmcwatch.config import (
@@ -118,18 +119,18 @@ class Daemon:
                 problems = [str(problem) for problem in error.problems]
                 self._refuse(problems)
                 return problems
-            named_before = authority_files(self._config)
+            named_before = _followed(self._config)
             self._use(config)
-            if authority_files(config) != named_before:
+            if _followed(config) != named_before:
                 self._seen = await self._world.in_thread(self._fingerprint)
             return []
 
     def _fingerprint(self) -> str:
-        return fingerprint(self._path, *authority_files(self._config))
+        return fingerprint(self._path, *_followed(self._config))
 
     def _load(self) -> Config:
         config = load(self._path, environ=self._world.environ)
-        problems = check_files(config)
+        problems = [*check_files(config), *template_problems(config)]
         if problems:
             raise ConfigError(problems)
         return config
@@ -189,12 +190,17 @@ class Daemon:
     async def _follow_file(self) -> None:
         """Reload when the content of the file changes, as by a ConfigMap's swapped link.
 
-        So it is with a file of certificate authorities, which only new clients read.
+        So it is with a file of certificate authorities, which only new clients read, and with
+        templates, which are read with the config.
         """
         while True:
             await anyio.sleep(LOOK_FOR_CHANGES_EVERY)
             if await self._world.in_thread(self._fingerprint) != self._seen:
                 await self.reload()
+
+
+def _followed(config: Config) -> tuple[Path, ...]:
+    return (*authority_files(config), *template_files(config))
 
 
 def _bound(config: Config) -> socket.socket:

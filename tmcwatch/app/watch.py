@@ -16,6 +16,7 @@ from tmcwatch.app.budgets import BudgetKeeping, open_budgets, write_last_changes
 from tmcwatch.app.parts import Parts, store_fails
 from tmcwatch.app.planning import warn
 from tmcwatch.app.pollers import Pollers, Service
+from tmcwatch.app.templates import words_of
 from tmcwatch.app.wiring import (
     kinds_of,
     rules_of,
@@ -26,7 +27,7 @@ from tmcwatch.app.wiring import (
 )
 from tmcwatch.app.world import World
 from tmcwatch.config import Config
-from tmcwatch.delivering import Means, Target, deliver, words_for
+from tmcwatch.delivering import Means, Target, deliver
 from tmcwatch.domain.execution import AccountName
 from tmcwatch.domain.observation import Observation
 from tmcwatch.store.engine import StoreError
@@ -58,6 +59,7 @@ class _Watch:
         self._world = world
         self._keepings: Sequence[BudgetKeeping] = ()
         self._changed = Bell()
+        self._words = words_of(config)
         self._supervision = Supervision(
             outages=(StoreError,),
             outage=partial(store_fails, parts.health),
@@ -141,7 +143,7 @@ class _Watch:
             in_thread=self._world.in_thread,
             now=self._world.now,
             random=self._world.random,
-            words=partial(words_for, time_zone=self._config.time_zone),
+            words=self._words,
             observed=_Observed(self._parts.metrics),
         )
         return partial(deliver, target, bell=self._parts.owed, means=means)

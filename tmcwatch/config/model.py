@@ -227,6 +227,14 @@ class Receiver(Section):
         return {kind: value for kind, value in values.items() if kind and value is not None}
 
 
+class Templates(Section):
+    """The operator's own words, where ours will not do."""
+
+    folder: FileName | None = None
+    """Holds any of `title.j2`, `message.txt.j2`, `message.md.j2` and `message.html.j2`, which take
+    the place of ours; when one changes, the file is loaded again."""
+
+
 class AccessToken(Section):
     """A credential for tmcwatch's own HTTP interface."""
 
@@ -271,6 +279,7 @@ class Config(Section):
     receivers: Annotated[tuple[Receiver, ...], *SOME]
     time_zone: TimeZone = ZoneInfo("UTC")
     """Of the times in messages."""
+    templates: Templates = Templates()
     http: Http = Http()
     log: Log = Log()
     grace: Annotated[Duration, between(timedelta(seconds=1), timedelta(hours=1))] = timedelta(

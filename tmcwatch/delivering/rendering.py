@@ -10,6 +10,7 @@ from pathlib import Path
 import jinja2
 from jinja2 import nodes
 from jinja2.exceptions import SecurityError
+from jinja2.meta import find_referenced_templates
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -60,6 +61,11 @@ class Templates:
     def are_ours(self) -> bool:
         return not self._texts
 
+    @property
+    def replaced(self) -> tuple[str, ...]:
+        """Which of the four are an operator's."""
+        return tuple(name for name in NAMES if name in self._texts)
+
     def render(self, name: str, pieces: Mapping[str, object]) -> str:
         """Render one of the four templates. Raises TemplateBroken, whatever goes wrong in it."""
         token = _rounds.set(count())
@@ -72,13 +78,20 @@ class Templates:
         finally:
             _rounds.reset(token)
 
-    def compile(self) -> Iterable[TemplateBroken]:
-        """Answer with what cannot even be read as templates, includes and the like among them."""
-        for name in self._texts:
+    def problems(self) -> Iterator[TemplateBroken]:
+        """Answer with the templates that are no templates, or of which no message is made."""
+        used = set(NAMES)
+        environment = self._environments[NAMES[0]]
+        for name, text in self._texts.items():
             try:
-                self._environments[NAMES[0]].get_template(name)
+                used |= {each or "" for each in find_referenced_templates(environment.parse(text))}
+                environment.get_template(name)
             except Exception as error:  # noqa: BLE001 - given back, for all of them at once
                 yield self._broken(name, error)
+                used |= self._texts.keys()  # what it uses is not known
+        for name in self._texts.keys() - used:
+            allowed = f"{', '.join(NAMES)}, and what these include"
+            yield TemplateBroken(self._file(name), None, f"no message uses it; allowed: {allowed}")
 
     def _environment(self, name: str) -> "_Environment":
         return _Environment(_ESCAPES[name], self._load)
@@ -145,12 +158,12 @@ class _Environment(ImmutableSandboxedEnvironment):
         source: nodes.Template,
         name: str | None,
         filename: str | None,
-        **options: bool,
+        defer_init: bool = False,  # noqa: FBT001, FBT002 - as Jinja calls it
     ) -> str:
         for loop in source.find_all(nodes.For):
             iterated = nodes.Filter(loop.iter, "_counted", [], [], None, None)
             loop.iter = iterated.set_lineno(loop.lineno)
-        return super()._generate(source, name, filename, **options)
+        return super()._generate(source, name, filename, defer_init)
 
     def call_binop(self, context: Context, operator: str, left: object, right: object) -> object:
         # A text times a number, or a power, would be a short way to fill the memory.

@@ -1,14 +1,15 @@
 """Puts a message into words: plain text, Markdown and HTML from one set of templates."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import tzinfo
+from datetime import UTC, tzinfo
 from itertools import islice
 
 import structlog
 
-from tmcwatch.delivering.brevity import brevities
+from tmcwatch.delivering.brevity import Brevity, brevities
 from tmcwatch.delivering.rendering import TemplateBroken, Templates
+from tmcwatch.delivering.samples import SAMPLES
 from tmcwatch.delivering.view import View, reference_of, view_of
 from tmcwatch.domain.harmless import cut
 from tmcwatch.domain.message import Message, Wish, Words
@@ -75,3 +76,16 @@ class _Speaker:
 def pieces_of(view: View) -> dict[str, object]:
     """Answer with what a template may speak of, by name."""
     return {name: getattr(view, name) for name in View.__slots__}
+
+
+def tried(templates: Templates) -> Iterator[TemplateBroken]:
+    """Answer with what breaks as sample messages are put into words, long and short."""
+    for message in SAMPLES.values():
+        shortest = list(brevities(len(message.alerts)))[-1]
+        for brevity, below_title in ((Brevity(), False), (shortest, True)):
+            view = view_of(message, time_zone=UTC, brevity=brevity, below_title=below_title)
+            for name in templates.replaced:
+                try:
+                    templates.render(name, pieces_of(view))
+                except TemplateBroken as error:
+                    yield error
