@@ -14,10 +14,11 @@ from tmcwatch.domain.delivery import Delivery, State, delivery_id
 from tmcwatch.domain.execution import AccountName, ExecutionId, Phase
 from tmcwatch.domain.message import Message
 from tmcwatch.store import outbox, retention, schema
-from tmcwatch.store.alerts import add_member, save_alerts
+from tmcwatch.store.alerts import save_alerts
 from tmcwatch.store.conditions import begin_condition, take_note, untold_conditions
 from tmcwatch.store.engine import Store
 from tmcwatch.store.executions import save_executions
+from tmcwatch.store.groups import add_members
 from tmcwatch.store.moments import stored
 from tmcwatch.store.opening import open_store
 from tmcwatch.store.retention import forget
@@ -96,7 +97,7 @@ def test_open_alerts_and_those_still_to_be_told_stay(store):
         save_alerts(connection, [alert("open", labels=LABELS), alert("over", **over)])
         save_alerts(connection, [alert("untold", **over)])
         save_alerts(connection, [alert("young", **over, changed_at=at(10))])
-        add_member(connection, "g", AlertId("untold"))
+        add_members(connection, [("g", AlertId("untold"))])
 
     store.write(work)
     assert forgotten(store) == 1

@@ -19,9 +19,7 @@ from tmcwatch.domain.message import Wish, Words
 
 def told(texts: dict[str, str], *alerts: Alert) -> Words:
     one = alerts or (alert(annotations={"error": "boom & <b>", "owner": "data team"}),)
-    return words_for(
-        message(*one), time_zone=UTC, templates=Templates(texts, folder="templates")
-    )
+    return words_for(message(*one), time_zone=UTC, templates=Templates(texts, folder="templates"))
 
 
 def told_html(template: str) -> str:
@@ -56,8 +54,10 @@ def test_every_expression_is_escaped_for_its_format():
         "{% autoescape false %}{{ lone.facts[0].text }}{% endautoescape %}",
         "{% set x %}{{ lone.facts[0].text }}{% endset %}{{ x }}",
         "{% macro m(t) %}{{ t }}{% endmacro %}{{ m(lone.facts[0].text) }}",
-        "{% macro m() %}{{ caller() }}{% endmacro %}"
-        "{% call m() %}{{ lone.facts[0].text }}{% endcall %}",
+        (
+            "{% macro m() %}{{ caller() }}{% endmacro %}"
+            "{% call m() %}{{ lone.facts[0].text }}{% endcall %}"
+        ),
         "{{ '%s' | format(lone.facts[0].text) }}",
         "{{ lone | string }}",
         "{{ alerts | map(attribute='facts') | list }}",
@@ -180,7 +180,9 @@ def problems(texts: dict[str, str]) -> list[str]:
 
 @pytest.mark.parametrize(("template", "reason"), BROKEN.values(), ids=BROKEN)
 def test_what_would_break_is_found_before_it_is_used(template, reason):
-    only_once = [problem for problem in problems({"message.txt.j2": template}) if reason in problem]
+    only_once = [
+        problem for problem in problems({"message.txt.j2": template}) if reason in problem
+    ]
     assert len(only_once) >= 1
 
 
@@ -202,6 +204,8 @@ def test_what_breaks_for_some_messages_only_is_found():
 def test_a_file_that_no_message_uses_is_told():
     texts = {"mesage.txt.j2": "x", "title.j2": "{% include 'part.j2' %}", "part.j2": "x"}
     assert problems(texts) == [
-        "templates/mesage.txt.j2: no message uses it; allowed: title.j2, message.txt.j2,"
-        " message.md.j2, message.html.j2, and what these include"
+        (
+            "templates/mesage.txt.j2: no message uses it; allowed: title.j2, message.txt.j2,"
+            " message.md.j2, message.html.j2, and what these include"
+        )
     ]

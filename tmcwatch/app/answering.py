@@ -13,8 +13,8 @@ from tmcwatch import __version__
 from tmcwatch.app.letters import dead, meant, owed, portions, replayed, told_to
 from tmcwatch.app.parts import Parts, store_fails
 from tmcwatch.app.promotions import listed, to_follow, unfinished
-from tmcwatch.app.watch import young_enough
 from tmcwatch.app.templates import words_of
+from tmcwatch.app.watch import young_enough
 from tmcwatch.app.wiring import targets_of
 from tmcwatch.app.world import World
 from tmcwatch.config import Config

@@ -62,7 +62,8 @@ def _unreadable(config: Config) -> Iterator[Problem]:
 
 def _broken(templates: Templates) -> Iterator[Problem]:
     told = set()
-    for broken in [*templates.problems(), *tried(templates)]:
+    found = [*templates.problems(), *tried(templates)]
+    for broken in sorted(found, key=lambda one: (one.file, one.line or 0)):
         if (broken.file, broken.line) not in told:
             told.add((broken.file, broken.line))
             yield Problem(file=broken.file, line=broken.line, text=broken.text)

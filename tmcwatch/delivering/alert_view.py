@@ -40,7 +40,7 @@ _ESSENTIAL = (("step", "step"), ("reason", "reason"), ("error", "error"))
 _UNUSUAL = (
     ("error handler", "error_handler"),
     ("more", "description"),
-    ("tasks", "tasks"),
+    ("tasks", "failed_tasks"),
     ("run time", "run_time"),
     ("usual", "usual"),
     ("last success", "last_success"),
@@ -86,9 +86,8 @@ class AlertView:
     place: str
     course: str
     severity: str
-    runs: str
-    attention: str
-    """Who is on it, or until when nobody wants to hear of it."""
+    remarks: str
+    """How many runs, who is on it, and whether it was told before."""
     colour: str
     is_over: bool
     facts: tuple[Fact, ...]
@@ -98,9 +97,17 @@ class AlertView:
 
 
 def alert_view(
-    alert: Alert, setting: Setting, *, before: Alert | None = None, update: bool = False
+    alert: Alert,
+    setting: Setting,
+    *,
+    before: Alert | None = None,
+    update: bool = False,
+    reminder: bool = False,
 ) -> AlertView:
-    """Put one alert into words; it may have taken the place of one `before`."""
+    """Put one alert into words; it may have taken the place of one `before`.
+
+    An `update` is worse than it was told, a `reminder` is as it was told.
+    """
     over = alert.status is Status.RESOLVED
     what = _what(alert.rule)
     critical = alert.severity is Severity.CRITICAL and not over
@@ -110,10 +117,9 @@ def alert_view(
         marker=("NOW CRITICAL" if update else "CRITICAL") if critical else "",
         subject=subject(alert.labels),
         place=" / ".join(named(alert.labels, "environment", "workspace")),
-        course=_course(alert, what, setting.day),
+        course=_course(alert, what, setting.day) if setting.brevity.with_course else "",
         severity=f"now {alert.severity}" if update and not over else alert.severity.value,
-        runs=f"{alert.count} runs" if alert.count > 1 else "",
-        attention=_attention(alert, setting.day),
+        remarks=" · ".join(_remarks(alert, setting.day, reminder=reminder)),
         colour=_CALM if over else _COLOURS[alert.severity],
         is_over=over,
         facts=tuple(_facts(alert, setting, before)),
@@ -145,6 +151,11 @@ def spoken_time(moment: datetime, day: datetime) -> str:
     return f"{local.day} {local:%b}{year} {local:%H:%M}"
 
 
+def zoned_time(moment: datetime, day: datetime) -> str:
+    zone = moment.astimezone(day.tzinfo).tzname() or ""
+    return f"{spoken_time(moment, day)} {zone}".rstrip()
+
+
 def _what(rule: str) -> str:
     """Answer with what happened; the subject says already whether it is a plan."""
     if rule in _PLAIN_FAILURES:
@@ -164,18 +175,30 @@ def _headline(alert: Alert, what: str, before: Alert | None) -> str:
 
 def _course(alert: Alert, what: str, day: datetime) -> str:
     """Answer with when it began and, once over, when it ended: one message may say both."""
-    zone = alert.starts_at.astimezone(day.tzinfo).tzname() or ""
-    began = spoken_time(alert.starts_at, day)
     if alert.ends_at is None:
-        return f"since {began} {zone}".rstrip()
-    zone = alert.ends_at.astimezone(day.tzinfo).tzname() or ""
-    ended = spoken_time(alert.ends_at, day)
-    return f"{what} {began}, {_ENDS[alert.end_reason]} {ended} {zone}".rstrip() + _after(alert)
+        return _since(alert, day)
+    began = spoken_time(alert.starts_at, day)
+    ended = zoned_time(alert.ends_at, day)
+    return f"{what} {began}, {_ENDS[alert.end_reason]} {ended}{_after(alert)}"
+
+
+def _since(alert: Alert, day: datetime) -> str:
+    return f"since {zoned_time(alert.starts_at, day)}"
 
 
 def _after(alert: Alert) -> str:
     length = span(alert.ends_at - alert.starts_at) if alert.ends_at else ""
     return f" (after {length})" if length and length != "0 min" else ""
+
+
+def _remarks(alert: Alert, day: datetime, *, reminder: bool) -> Iterator[str]:
+    if alert.count > 1:
+        yield f"{alert.count} runs"
+    attention = _attention(alert, day)
+    if attention:
+        yield attention
+    if reminder and alert.status is Status.FIRING:
+        yield "told before"
 
 
 def _attention(alert: Alert, day: datetime) -> str:
@@ -210,7 +233,7 @@ def _essential(alert: Alert, day: datetime, before: Alert | None) -> Iterator[tu
     summary = _summary(alert)
     yield "what", summary
     if before is not None:
-        yield "before", _course(before, _what(before.rule), day)
+        yield "before", f"{_what(before.rule)} {_since(before, day)}"
     for name, annotation in _ESSENTIAL:
         text = alert.annotations.get(annotation) or ""
         if name == "reason":
@@ -242,10 +265,7 @@ def _in_local_time(text: str, day: datetime) -> str:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return text
-    if moment.tzinfo is None:
-        return text
-    zone = moment.astimezone(day.tzinfo).tzname() or ""
-    return f"{spoken_time(moment, day)} {zone}".rstrip()
+    return text if moment.tzinfo is None else zoned_time(moment, day)
 
 
 def _about(alert: Alert) -> Iterator[str]:

@@ -1,9 +1,10 @@
 """How much a message says: where it is too long for a service, what matters least goes first."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MOST_LISTED = 20
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,8 @@ class Brevity:
     """Whether all facts are told, or only those that cannot be done without."""
     with_links: bool = True
     with_facts: bool = True
+    with_course: bool = True
+    """Whether it is told since when; where several are listed, their names may have to do."""
 
 
 def brevities(count: int) -> Iterator[Brevity]:
@@ -32,4 +35,8 @@ def brevities(count: int) -> Iterator[Brevity]:
         yield Brevity(listed=listed, longest_text=160, whole=False)
     yield Brevity(listed=1, longest_text=100, whole=False, with_links=False)
     yield Brevity(listed=1, longest_text=60, whole=False, with_links=False)
-    yield Brevity(listed=1, longest_text=60, whole=False, with_links=False, with_facts=False)
+    bare = Brevity(listed=1, whole=False, with_links=False, with_facts=False)
+    yield bare
+    if count > 1:
+        for listed in range(min(most, _MOST_NAMED), -1, -1):
+            yield replace(bare, listed=listed, with_course=False)

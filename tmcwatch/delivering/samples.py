@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from tmcwatch.domain.alert import Alert, AlertId, Attention, EndReason, Severity
 from tmcwatch.domain.message import Message
+from tmcwatch.domain.storm import StormFacts
 
 _TWO = datetime(2026, 11, 20, 2, 2, tzinfo=UTC)
 _IDS = (f"{number * 0x3F2A910D17AA4E55 % 2**64:016x}" for number in count(1))
@@ -92,7 +93,7 @@ _SEVERAL = _message(
         annotations={
             "summary": "plan nightly_close failed at 4 Book (book_ledger)",
             "step": "4 Book",
-            "tasks": "book_ledger",
+            "failed_tasks": "book_ledger",
             "error_handler": "ran",
             "link": _LINK,
         },
@@ -121,9 +122,40 @@ _ENDS = _message(
     rule="misfired",
 )
 
+_STORM = replace(
+    _message(
+        *(_alert(f"load_{n}", annotations={"error": "Connection refused"}) for n in range(20)),
+        rule="failed",
+    ),
+    storm=StormFacts(
+        since=_TWO,
+        firing=4_812,
+        over=2,
+        recovered=2,
+        counts={
+            "rule": {"failed": 4_800, "misfired": 14},
+            "environment": {"PROD": 4_700, "TEST": 114},
+            "account": {"prod": 4_814},
+        },
+    ),
+)
+_CHANGES = _message(
+    _alert("load_sales", severity=Severity.CRITICAL, annotations={"error": "Disk full"}),
+    _alert("load_stock", rule="late", end=EndReason.SUPERSEDED),
+    _alert("load_stock", rule="missed", minutes=7),
+    _alert("load_taxes", minutes=-600, annotations={"error": "Disk full"}),
+    rule="failed",
+)
+
 SAMPLES: Mapping[str, Message] = {
     "failure": _message(_FAILURE, rule="failed"),
     "several": _SEVERAL,
+    "changes": replace(
+        _CHANGES,
+        updates=frozenset({_CHANGES.alerts[0].id}),
+        repeats=frozenset({_CHANGES.alerts[3].id}),
+    ),
+    "storm": _STORM,
     "digest": _DIGEST,
     "ends": _ENDS,
 }

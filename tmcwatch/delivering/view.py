@@ -3,12 +3,13 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 
-from tmcwatch.delivering.alert_view import LONGEST_NAME, AlertView, Setting, alert_view
+from tmcwatch.delivering.alert_view import LONGEST_NAME, AlertView, Setting, alert_view, zoned_time
 from tmcwatch.delivering.brevity import Brevity
 from tmcwatch.delivering.escaping import Address, address
+from tmcwatch.delivering.storm import counts_of, rest_of, summary_of
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity, Status
 from tmcwatch.domain.harmless import cut
 from tmcwatch.domain.message import Message
@@ -17,6 +18,7 @@ from tmcwatch.domain.rule import WATCHING
 LONGEST_SENTENCE = 2_000
 LONGEST_REFERENCE = 6
 _LONGEST_KEY = 12
+_LISTED_IN_STORM = 5
 
 _GRAVITY = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
 _TOPIC_FIRST = ("rule", "alertname", "environment", "workspace")
@@ -29,6 +31,8 @@ class View:
     headline: str
     counts: str
     topic: str
+    summary: str
+    """In a storm, what it is all about; the alerts listed are the worst of it."""
     digest: tuple[str, ...]
     alerts: tuple[AlertView, ...]
     lone: AlertView | None
@@ -51,6 +55,9 @@ def view_of(
     below_title: bool = False,
     note: str = "",
 ) -> View:
+    if message.storm is not None:
+        listed_at_most = min(brevity.listed, _LISTED_IN_STORM)
+        brevity = replace(brevity, listed=listed_at_most, whole=False)
     changes = _changes(message.alerts)
     alerts = sorted((a for a in message.alerts if a.id not in changes.gone), key=_rank)
     only_digest = bool(alerts) and all(alert.rule == WATCHING.name for alert in alerts)
@@ -60,27 +67,36 @@ def view_of(
         external_url=message.external_url,
         brevity=brevity,
     )
-    views = tuple(
-        alert_view(alert, setting, before=changes.before.get(alert.id)) for alert in listed
-    )
+    views = tuple(_told(alert, message, setting, changes) for alert in listed)
     return View(
         headline=f"Now watching {_accounts(alerts)}",
-        counts=_counts(alerts),
+        counts=counts_of(message.storm) if message.storm else _counts(alerts),
         topic=_topic(message),
+        summary=_summary(message, setting),
         digest=tuple(_sentence(alert) for alert in listed) if only_digest else (),
         alerts=() if only_digest else views,
-        lone=views[0] if len(alerts) == 1 and not only_digest else None,
+        lone=views[0] if len(alerts) == 1 and not only_digest and not message.storm else None,
         below_title=below_title,
-        rest=_rest(unlisted, message.told_before),
+        rest=_rest(message, unlisted, brevity),
         external=address(message.external_url) if brevity.with_links else None,
         reference=message.key[:_LONGEST_KEY] if brevity.with_links else "",
         note=note,
     )
 
 
+def _told(alert: Alert, message: Message, setting: Setting, changes: "_Changes") -> AlertView:
+    return alert_view(
+        alert,
+        setting,
+        before=changes.before.get(alert.id),
+        update=alert.id in message.updates,
+        reminder=alert.id in message.repeats,
+    )
+
+
 def reference_of(message: Message) -> str:
     """Answer with what all messages about the same alert, or group of several, have in common."""
-    if len(message.alerts) == 1:
+    if len(message.alerts) == 1 and message.storm is None:
         return message.alerts[0].id[:LONGEST_REFERENCE]
     return hashlib.sha256(message.group_key.encode()).hexdigest()[:LONGEST_REFERENCE]
 
@@ -104,6 +120,8 @@ def _changes(alerts: Sequence[Alert]) -> _Changes:
 
 
 def _takes_over(alert: Alert, superseded: Alert) -> bool:
+    if alert.id == superseded.annotations.get("superseded_by"):
+        return True
     same = all(
         alert.labels.get(name) == superseded.labels.get(name) for name in ("account", "kind", "id")
     )
@@ -147,12 +165,23 @@ def _topic(message: Message) -> str:
     return " · ".join(cut(topic, LONGEST_NAME // 2) for topic in list(topics)[:6])
 
 
-def _rest(unlisted: Sequence[Alert], told_before: int) -> str:
+def _summary(message: Message, setting: Setting) -> str:
+    if message.storm is None:
+        return ""
+    since = zoned_time(message.storm.since, setting.day)
+    return summary_of(message.storm, since=since, counted=setting.brevity.with_facts)
+
+
+def _rest(message: Message, unlisted: Sequence[Alert], brevity: Brevity) -> str:
     sentences = []
-    if unlisted:
+    if message.storm is not None:
+        sentences.append(rest_of(message.storm, listed=len(message.alerts) - len(unlisted)))
+    elif unlisted:
         by_status = Counter(alert.status.value for alert in unlisted)
         counts = ", ".join(f"{count} {status}" for status, count in by_status.items())
-        sentences.append(f"And {len(unlisted)} more: {counts}.")
-    if told_before:
-        sentences.append(f"{told_before} already told, still firing.")
-    return " ".join(sentences)
+        sentences.append(
+            f"And {len(unlisted)} more" + (f": {counts}." if brevity.with_facts else ".")
+        )
+    if message.told_before and brevity.with_facts:
+        sentences.append(f"{message.told_before} already told, still firing.")
+    return " ".join(sentences).strip()

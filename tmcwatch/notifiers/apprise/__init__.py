@@ -94,6 +94,7 @@ def _service(url: str) -> Any:  # noqa: ANN401 - apprise's own
         app_id="tmcwatch",
         app_desc="tmcwatch",
         app_url="",
+        image_url_mask="",  # no pictures of Apprise
         interpret_escapes=False,
         interpret_emojis=False,
         secure_logging=True,

@@ -8,7 +8,7 @@ from tmcwatch.domain.harmless import cut
 from tmcwatch.domain.message import Wish, Words
 
 TEXT, MARKDOWN, HTML = "text", "markdown", "html"
-_TITLE_MARKS = 32
+_TITLE_MARKS = {"text": 4, "markdown": 4, "html": 32}
 """What is put around a title that a service shows as the beginning of the text."""
 _BLOCK_TITLE, _BLOCK_BODY = 150, 3_000
 """Slack's limits for blocks, which Apprise does not know."""
@@ -33,6 +33,7 @@ class Fitting:
         self._longest_body = _BLOCK_BODY if blocks else int(service.body_maxlen)
         longest = _BLOCK_TITLE if blocks else int(service.title_maxlen)
         self._title_is_apart = longest > 0 and not service.overflow_amalgamate_title
+        self._marks = _TITLE_MARKS[str(service.resolve_format(self._format).value)]
         self._longest_title = min(longest or self._longest_body, self._longest_body // 2)
 
     def letter(self, words: Words) -> Letter:
@@ -84,7 +85,7 @@ class Fitting:
             return False
         room = self._longest_body
         if not self._title_is_apart:
-            room -= self._length(letter.title, letter.body_format) + _TITLE_MARKS
+            room -= self._length(letter.title, letter.body_format) + self._marks
         return body <= room
 
     def _length(self, text: str, body_format: str) -> int:
