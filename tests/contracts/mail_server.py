@@ -38,6 +38,8 @@ class MailServer:
     """Accepts everything, unless `refusals` say what to answer to a command."""
 
     refusals: dict[str, str] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
+    """Recipients to come back for."""
     password: bytes = b""
     tls: ssl.SSLContext | None = None
     mails: list[Mail] = field(default_factory=list)
@@ -81,7 +83,8 @@ class _Handler:
     async def handle_RCPT(  # noqa: N802 - as aiosmtpd calls it
         self, _server: Any, _session: Any, envelope: Any, address: str, _options: list[str]
     ) -> str:
-        refusal = self._server.refusals.get("RCPT")
+        greylisted = "450 4.2.0 come back" if address in self._server.refused else None
+        refusal = self._server.refusals.get("RCPT") or greylisted
         if refusal is None:
             envelope.rcpt_tos.append(address)
         return refusal or "250 OK"

@@ -2,6 +2,7 @@
 
 import io
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -15,9 +16,9 @@ from tests.contracts.mail_server import Mail, MailServer
 from tests.delivering.hostile import WORST
 from tmcwatch.delivering import words_for
 from tmcwatch.delivering.samples import SAMPLES
-from tmcwatch.domain.alert import Alert, AlertId, Severity
+from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity
 from tmcwatch.domain.message import Message
-from tmcwatch.notifiers import NotifierError, Outside, Receipt, build, options_of
+from tmcwatch.notifiers import Notifier, NotifierError, Outside, Receipt, build, options_of
 from tmcwatch.telemetry.logs import LIBRARIES, configure
 
 TEN = datetime(2026, 11, 20, 10, tzinfo=UTC)
@@ -50,13 +51,17 @@ def server():
         yield server
 
 
-async def tell(
-    server: MailServer, message: Message, *, login: str = "", query: str = ""
-) -> Receipt:
+def built(server: MailServer, *, login: str = "", query: str = "") -> Notifier:
     address = f"{login}@{server.address}" if login else server.address
     url = f"mailto://{address}?from=tmcwatch@example.org&to=ops@example.org{query}"
     outside = Outside(http=httpx.AsyncClient, in_thread=anyio.to_thread.run_sync, now=lambda: TEN)
-    notifier = build("apprise", options_of("apprise").model_validate([url]), outside)
+    return build("apprise", options_of("apprise").model_validate([url]), outside)
+
+
+async def tell(
+    server: MailServer, message: Message, *, login: str = "", query: str = ""
+) -> Receipt:
+    notifier = built(server, login=login, query=query)
     return await notifier.send(message, words_for(message, time_zone=UTC))
 
 
@@ -110,6 +115,32 @@ async def test_a_mail_is_dated_and_goes_from_whom_the_url_says(server):
     assert message["Message-ID"]
 
 
+async def test_mails_about_one_alert_are_one_thread(server):
+    fired = about("load")
+    ended = replace(fired.alerts[0], ends_at=TEN, end_reason=EndReason.RECOVERED)
+    await tell(server, fired)
+    await tell(server, replace(fired, key="key-2", alerts=(ended,)))
+    first, second = (mail.message for mail in server.mails)
+    assert first["References"] == second["References"] == "<3f2a91@tmcwatch.invalid>"
+    assert first["Subject"].endswith("[3f2a91]")
+    assert second["Subject"] == "RECOVERED: load (PROD / finance) [3f2a91]"
+    assert (first["X-Tmcwatch-Message"], second["X-Tmcwatch-Message"]) == ("key1", "key2")
+
+
+async def test_another_attempt_tells_only_those_who_have_not_got_it(server):
+    notifier = built(server, query=",late@example.org,other@example.org")
+    words = words_for(about("load"), time_zone=UTC)
+    server.refused = {"late@example.org"}
+    with pytest.raises(NotifierError, match="450") as caught:
+        await notifier.send(about("load"), words)
+    assert not caught.value.permanent
+    server.refused = set()
+    await notifier.send(about("load"), words)
+    await notifier.send(replace(about("load"), key="key-2"), words)
+    told = [mail.recipients[0].partition("@")[0] for mail in server.mails]
+    assert told == ["ops", "other", "late", "ops", "late", "other"]
+
+
 async def test_names_in_any_script_arrive(server):
     await tell(server, about("données_客户 🚀"))
     mail = only(server)
@@ -141,7 +172,7 @@ async def test_no_name_makes_a_header_or_a_tag(server, name):
 )
 async def test_a_refusal_says_what_the_server_replied(server, refusals, reply, permanent):
     server.refusals = refusals
-    with pytest.raises(NotifierError, match=f"^E-Mail: .*{reply}") as caught:
+    with pytest.raises(NotifierError, match=f"^E-Mail: the server replied {reply} ") as caught:
         await tell(server, about("load"))
     assert caught.value.permanent is permanent
     assert not caught.value.authentication

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tmcwatch.delivering import words_for
 from tmcwatch.delivering.escaping import Address, address
-from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity
+from tmcwatch.domain.alert import Alert, AlertId, Attention, EndReason, Severity
 from tmcwatch.domain.message import Message, Words
 from tmcwatch.domain.storm import StormFacts
 
@@ -151,6 +151,87 @@ def test_the_worst_comes_first_and_what_is_over_last():
     )
     order = [told.text.index(name) for name in ("bad", "mild", "over")]
     assert order == sorted(order)
+
+
+def test_what_became_something_else_is_told_as_one_change():
+    late = alert("a", rule="late", end=EndReason.SUPERSEDED)
+    missed = alert("a", rule="missed", begun=NINE + timedelta(minutes=7))
+    told = words(late, missed)
+    assert told.title == "LATE → MISSED: a (PROD / finance)"
+    assert "before: late since 10:02 CET" in told.text
+    assert "since 10:09 CET · warning" in told.text
+    assert "SUPERSEDED" not in told.text
+
+
+def test_what_took_the_place_of_another_is_found_by_its_name():
+    missed = alert("plan", rule="plan_failed", kind="plan", id="p")
+    late = alert("a", rule="late", end=EndReason.SUPERSEDED)
+    named = replace(late, annotations={"superseded_by": missed.id})
+    assert words(named, missed).title == "LATE → FAILED: plan plan (PROD / finance)"
+    assert words(named).title == "SUPERSEDED: a (PROD / finance)"
+
+
+def test_something_critical_is_marked_in_the_title():
+    assert words(alert(severity=Severity.CRITICAL)).title.startswith("[CRITICAL] FAILED: load")
+    over = alert(severity=Severity.CRITICAL, end=EndReason.RECOVERED)
+    assert words(over).title.startswith("RECOVERED: load")
+    two = words(alert("a", severity=Severity.CRITICAL), alert("b"))
+    assert two.title == "[FIRING 2 (1 critical)] failed"
+
+
+def test_what_is_worse_than_it_was_told_is_told_as_that():
+    worse = alert(severity=Severity.CRITICAL)
+    told = words_for(replace(message(worse), updates=frozenset({worse.id})), time_zone=PARIS)
+    assert told.title == "[NOW CRITICAL] FAILED: load_customers (PROD / finance)"
+    assert "since 10:02 CET · now critical" in told.text
+    assert "· now critical" in told.html
+
+
+def test_a_reminder_says_that_it_was_told_before():
+    one = alert()
+    told = words_for(replace(message(one), repeats=frozenset({one.id})), time_zone=PARIS)
+    assert "since 10:02 CET · warning · told before" in told.text
+
+
+@pytest.mark.parametrize(
+    ("attention", "said"),
+    [
+        (Attention(acknowledged_by="ann", acknowledged_at=NINE), " · acknowledged by ann"),
+        (
+            Attention(acknowledged_at=NINE, acknowledged_until=NINE + timedelta(hours=2)),
+            " · acknowledged by someone until 12:02",
+        ),
+        (Attention(acknowledged_at=NINE, acknowledged_until=NINE), ""),
+        (
+            Attention(snoozed_at=NINE, snoozed_until=NINE + timedelta(days=1)),
+            " · snoozed until 21 Nov 10:02",
+        ),
+    ],
+)
+def test_who_is_on_it_is_said(attention, said):
+    told = words(replace(alert(), attention=attention))
+    assert f"since 10:02 CET · warning{said}\n" in f"{told.text}\n"
+
+
+def test_moments_are_told_in_the_readers_time():
+    told = words(alert(annotations={"last_success": "2026-11-19T23:30:00+00:00", "usual": "7"}))
+    assert "last success: 00:30 CET" in told.text
+    assert "usual: 7" in told.text
+
+
+def test_messages_about_one_alert_have_a_reference_in_common():
+    fired, over = words(alert()), words(replace(alert(), ends_at=NINE))
+    assert fired.reference == over.reference == alert().id[:6]
+    several = words(alert("a"), alert("b")), words(alert("c"), alert("d"), alert("e"))
+    assert several[0].reference == several[1].reference != fired.reference
+
+
+def test_there_is_a_page_to_acknowledge_what_fires():
+    page = f"https://watch.example.org/alerts/{alert().id}"
+    assert f"acknowledge or silence: {page}" in words(alert()).text
+    assert page not in words(alert(end=EndReason.RECOVERED)).text
+    without = words_for(replace(message(alert()), external_url=""), time_zone=PARIS)
+    assert "acknowledge" not in without.text
 
 
 def test_what_is_beyond_twenty_is_counted():

@@ -167,9 +167,6 @@ def _headline(alert: Alert, what: str, before: Alert | None) -> str:
     """Answer with what happened; one thing that became another is told as that change."""
     if before is not None:
         return f"{_what(before.rule)} → {what}".upper()
-    after = alert.annotations.get("superseded_by", "")
-    if alert.end_reason is EndReason.SUPERSEDED and after:
-        return f"{what} → {_what(after)}".upper()
     return (_ENDS[alert.end_reason] if alert.status is Status.RESOLVED else what).upper()
 
 

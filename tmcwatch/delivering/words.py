@@ -18,6 +18,7 @@ log = structlog.get_logger()
 
 LONGEST_TITLE = 200
 OURS = Templates()
+_FORMATS = {"text": "message.txt.j2", "markdown": "message.md.j2", "html": "message.html.j2"}
 
 
 def words_for(message: Message, *, time_zone: tzinfo, templates: Templates = OURS) -> Words:
@@ -51,11 +52,13 @@ class _Speaker:
                 note=note,
             )
 
+        formats = {
+            name: self._render(template, view) if wish.only in {None, name} else ""
+            for name, template in _FORMATS.items()
+        }
         return Words(
             title=cut(self._render("title.j2", view).replace("\n", " "), LONGEST_TITLE),
-            text=self._render("message.txt.j2", view),
-            markdown=self._render("message.md.j2", view),
-            html=self._render("message.html.j2", view),
+            **formats,
             reference=reference_of(self.message),
             reworded=self.words,
         )

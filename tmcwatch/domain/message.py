@@ -60,6 +60,8 @@ class Wish:
     """How many times to leave out what matters least; 0 tells everything."""
     below_title: bool = False
     """Whether it is read right below the title, which it then does not say again."""
+    only: str | None = None
+    """`text`, `markdown` or `html` where the other two need not be made."""
 
 
 def _in_no_other_words(_wish: Wish) -> "Words | None":

@@ -1,7 +1,7 @@
 """Tells Slack, e-mail, Teams and a hundred other services, each by an Apprise URL."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, SecretStr, field_validator, model_validator
@@ -10,6 +10,7 @@ from tmcwatch.domain.alert import Severity, Status
 from tmcwatch.domain.message import Message, Words
 from tmcwatch.notifiers import Notifier, NotifierError, Outside, Receipt
 from tmcwatch.notifiers.apprise.fitting import Fitting
+from tmcwatch.notifiers.apprise.mail import LOGIN, Mailing, Reply, replies, troubles
 
 IDEMPOTENT = False
 
@@ -19,8 +20,7 @@ SEND_WITHIN = 16.0  # inside the 20 seconds that a send has, so that its thread 
 LONG_ENOUGH = 6
 """A part of a URL this long may be a secret; a shorter one is a word like `mailto`."""
 _DEBUG = 10
-_REPLY = re.compile(r"^Socket Exception: [({].*?\(?\b([245]\d\d), b['\"]")
-_LOGIN = frozenset({530, 534, 535})
+_SERIOUS = frozenset({"WARNING", "ERROR", "CRITICAL"})
 _TONES = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.CRITICAL: "failure"}
 
 
@@ -52,12 +52,11 @@ class AppriseNotifier:
 
     def __init__(self, url: str, outside: Outside) -> None:
         self._in_thread = outside.in_thread
-        self._service = _service(url)
-        self._apprise = _alone(self._service)
-        self._name = str(self._service.service_name)
-        self._fitting = Fitting(self._service)
-        # Only there it says what a mail server replied; of other services it may tell secrets.
-        self._log_level = _DEBUG if self._name == "E-Mail" else None
+        service = _service(url)
+        self._apprise = _alone(service)
+        self._name = str(service.service_name)
+        self._fitting = Fitting(service)
+        self._mailing = Mailing(service) if self._name == "E-Mail" else None
         self._secrets = [part for part in re.split(r"[/:@?&=]+", url) if len(part) >= LONG_ENOUGH]
 
     async def send(self, message: Message, words: Words) -> Receipt:
@@ -67,20 +66,26 @@ class AppriseNotifier:
         said = _said(result)
         for secret in self._secrets:
             said = said.replace(secret, "…")
-        raise _refusal(f"{self._name}: {said}", _reply(result))
+        raise _refusal(f"{self._name}: {said}", list(replies(_lines(result))))
 
     def _notify(self, message: Message, words: Words) -> Any:  # noqa: ANN401 - apprise's own result
         over = message.status is Status.RESOLVED
         letter = self._fitting.letter(words)
-        return self._apprise.notify(
+        if self._mailing:
+            self._mailing.prepare(message, words)
+        result = self._apprise.notify(
             title=letter.title,
             body=letter.body,
             body_format=letter.body_format,
             notify_type="success" if over else _TONES[message.severity],
             interpret_escapes=False,
             timeout=SEND_WITHIN,
-            log_level=self._log_level,
+            # Only there it says what a mail server replied; of other services it may tell secrets.
+            log_level=_DEBUG if self._mailing else None,
         )
+        if self._mailing:
+            self._mailing.note(message, _lines(result))
+        return result
 
     async def aclose(self) -> None:
         return None
@@ -121,35 +126,26 @@ def _alone(service: Any) -> Any:  # noqa: ANN401 - apprise's own
     return whole
 
 
-def _refusal(text: str, reply: int) -> NotifierError:
+def _refusal(text: str, replied: Sequence[Reply]) -> NotifierError:
     """Judge by what a mail server replied; other services say nothing that could be judged."""
-    is_final = 500 <= reply < 600  # noqa: PLR2004 - as SMTP has it
-    return NotifierError(
-        text, permanent=is_final and reply not in _LOGIN, authentication=reply in _LOGIN
-    )
-
-
-def _reply(result: Any) -> int:  # noqa: ANN401 - apprise's own result
-    """Answer with the number of a mail server's reply, or 0."""
-    for entry in result.logs():
-        found = _REPLY.search(str(entry.message))
-        if found:
-            return int(found[1])
-    return 0
+    login = any(reply.number in LOGIN for reply in replied)
+    final = bool(replied) and all(reply.is_final for reply in replied)
+    return NotifierError(text, permanent=final and not login, authentication=login)
 
 
 def _said(result: Any) -> str:  # noqa: ANN401 - apprise's own result
     """Answer with what the service's plug-in said, which names no address."""
-    lines = [line for line in _lines(result) if "://" not in line]
-    return " ".join(lines)[:300] or f"not accepted ({result.status.name.lower()})"
+    warnings = [line for line in _lines(result, _SERIOUS) if "://" not in line]
+    lines = dict.fromkeys([*troubles(_lines(result)), *warnings])
+    return "; ".join(lines)[:300] or f"not accepted ({result.status.name.lower()})"
 
 
-def _lines(result: Any) -> Iterator[str]:  # noqa: ANN401 - apprise's own result
-    for entry in result.logs():
-        line = " ".join(str(entry.message).split())
-        # Of what is there for debugging, only a mail server's reply: all else may hold secrets.
-        if entry.level != "DEBUG" or _REPLY.search(line):
-            yield line.removeprefix("Socket Exception: ")
+def _lines(
+    result: Any,  # noqa: ANN401 - apprise's own result
+    levels: frozenset[str] | None = None,
+) -> list[str]:
+    said = [entry for entry in result.logs() if levels is None or entry.level in levels]
+    return [" ".join(str(entry.message).split()) for entry in said]
 
 
 def targets(options: Options) -> tuple[tuple[str, Options], ...]:

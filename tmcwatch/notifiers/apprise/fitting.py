@@ -1,7 +1,7 @@
 """Fits a message to one service of Apprise: the format it shows best, no longer than it takes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tmcwatch.domain.harmless import cut
@@ -41,17 +41,18 @@ class Fitting:
         title = self._titled(words)
         # The subject of a mail is read elsewhere, and a mail is to make sense without it.
         below_title = self._format != HTML
-        shortened, told = 0, words.reworded(Wish(below_title=below_title)) or words
+        wish = Wish(below_title=below_title, only=self._format)
+        told = words.reworded(wish) or words
         while True:
             heading = self._as_heading(title, self._format)
             letter = Letter(title=heading, body=self._body(told), body_format=self._format)
             if self._fits(letter):
                 return letter
-            shortened += 1
-            shorter = words.reworded(Wish(shortened=shortened, below_title=below_title))
+            shorter = words.reworded(replace(wish, shortened=wish.shortened + 1))
             if shorter is None:
-                return self._broken_off(title, told.text)
-            told = shorter
+                text = words.reworded(replace(wish, only=TEXT)) or words
+                return self._broken_off(title, text.text)
+            wish, told = replace(wish, shortened=wish.shortened + 1), shorter
 
     def _titled(self, words: Words) -> str:
         """Answer with the title and, at its end, what tells which alert it is about."""
