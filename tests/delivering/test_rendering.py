@@ -59,7 +59,15 @@ def test_every_expression_is_escaped_for_its_format():
             "{% call m() %}{{ lone.facts[0].text }}{% endcall %}"
         ),
         "{{ '%s' | format(lone.facts[0].text) }}",
+        "{% set x %}{}{% endset %}{{ x.format(lone.facts[0].text) }}",
+        "{% set x %}{a}{% endset %}{{ x.format_map({'a': lone.facts[0].text}) }}",
+        "{% set x %}%s{% endset %}{{ x % lone.facts[0].text }}",
+        "{% set x %}{% endset %}{{ x.join([lone.facts[0].text, '']) }}",
+        "{% set x %}a{% endset %}{{ x.replace('a', lone.facts[0].text) }}",
+        "{% set x %}a{% endset %}{{ x | replace('a', lone.facts[0].text) }}",
+        "{% set x %}a{% endset %}{{ x + lone.facts[0].text }}",
         "{{ lone | string }}",
+        "{% set x | replace('a', lone.facts[0].text) %}a{% endset %}{{ x }}",
         "{{ alerts | map(attribute='facts') | list }}",
         "{{ lone.annotations.error }}{{ '<b>' }}",
     ],
@@ -131,6 +139,7 @@ BROKEN = {
     "great texts": ("{{ 'x' * 999999999 }}", ":1: only numbers can be multiplied"),
     "the inside of Python": ("{{ lone.__class__ }}", ":1: access to attribute '__class__'"),
     "a change": ("{% do lone.labels.update(a=1) %}", ":1: Encountered unknown tag 'do'"),
+    "a filter block": ("\n{% filter upper %}x{% endfilter %}", ":2: no filter blocks"),
     "a division": ("\n{{ 1 / 0 }}", ":2: ZeroDivisionError: division by zero"),
     "a call of a text": ("{{ lone.subject() }}", ":1: TypeError: 'str' object is not callable"),
 }

@@ -14,8 +14,8 @@ from tmcwatch.domain.rule import ABOUT_OURSELVES
 from tmcwatch.domain.spoken import span
 
 LONGEST_NAME = 120
-LONGEST_OTHER = 300
-"""Characters of a fact that is no error text."""
+_TELLING = 4
+"""Characters of the shortest text that is found again, and not by chance."""
 
 _COLOURS = {Severity.INFO: "#1565c0", Severity.WARNING: "#b45309", Severity.CRITICAL: "#b71c1c"}
 _CALM = "#2e7d32"
@@ -221,9 +221,8 @@ def _facts(alert: Alert, setting: Setting, before: Alert | None) -> Iterator[Fac
     if brevity.whole and alert.status is Status.FIRING:
         found |= dict(_others(alert, setting.day))
     for name, text in found.items():
-        longest = brevity.longest_text if name in {"error", "more"} else LONGEST_OTHER
         if text and not text.isspace():
-            yield Fact(name=name, text=cut(text, min(longest, brevity.longest_text)))
+            yield Fact(name=name, text=cut(text, brevity.longest_text))
 
 
 def _essential(alert: Alert, day: datetime, before: Alert | None) -> Iterator[tuple[str, str]]:
@@ -235,7 +234,7 @@ def _essential(alert: Alert, day: datetime, before: Alert | None) -> Iterator[tu
         text = alert.annotations.get(annotation) or ""
         if name == "reason":
             text = text or alert.labels.get("reason", "")
-        if name == "error" or text not in summary:
+        if name == "error" or not _says(summary, text):
             yield name, text
 
 
@@ -243,7 +242,7 @@ def _others(alert: Alert, day: datetime) -> Iterator[tuple[str, str]]:
     summary = _summary(alert)
     for name, annotation in _UNUSUAL:
         text = alert.annotations.get(annotation, "")
-        if text not in summary:
+        if not _says(summary, text):
             yield name, _in_local_time(text, day)
     yield "owner", alert.annotations.get("owner", "")
     yield "about", " · ".join(_about(alert))
@@ -254,6 +253,11 @@ def _summary(alert: Alert) -> str:
     summary = alert.annotations.get("summary", "")
     headline = f"{subject(alert.labels)} {_what(alert.rule)}"
     return "" if summary.removeprefix("task ") == headline else summary
+
+
+def _says(summary: str, text: str) -> bool:
+    """Tell whether a summary holds a text; a number may stand in it for something else."""
+    return len(text) >= _TELLING and text in summary
 
 
 def _in_local_time(text: str, day: datetime) -> str:

@@ -48,6 +48,14 @@ class _Rendered(str):
 
     __slots__ = ()
 
+    def __new__(cls, text: str) -> str:  # type: ignore[misc]
+        # `format` makes one of its own kind, out of texts that nobody has escaped.
+        return str(text)
+
+    @classmethod
+    def joined(cls, pieces: Iterable[str]) -> str:
+        return str.__new__(cls, "".join(pieces))
+
 
 class Templates:
     """A set of templates: an operator's where there are any, ours for all else."""
@@ -151,7 +159,7 @@ class _Environment(ImmutableSandboxedEnvironment):
 
     @staticmethod
     def concat(pieces: Iterable[str]) -> str:
-        return _Rendered("".join(pieces))
+        return _Rendered.joined(pieces)
 
     def _generate(
         self,
@@ -160,6 +168,9 @@ class _Environment(ImmutableSandboxedEnvironment):
         filename: str | None,
         defer_init: bool = False,  # noqa: FBT001, FBT002 - as Jinja calls it
     ) -> str:
+        for block in source.find_all(nodes.FilterBlock):
+            # What the filter itself is given would not be escaped.
+            raise jinja2.TemplateSyntaxError("no filter blocks", block.lineno, name, filename)
         for loop in source.find_all(nodes.For):
             iterated = nodes.Filter(loop.iter, "_counted", [], [], None, None)
             loop.iter = iterated.set_lineno(loop.lineno)
