@@ -23,6 +23,7 @@ from tmcwatch.config import (
     check_files,
     fingerprint,
     load,
+    rule_files,
 )
 from tmcwatch.serving.access import AccessToken, May
 from tmcwatch.serving.application import application
@@ -190,8 +191,8 @@ class Daemon:
     async def _follow_file(self) -> None:
         """Reload when the content of the file changes, as by a ConfigMap's swapped link.
 
-        So it is with a file of certificate authorities, which only new clients read, and with
-        templates, which are read with the config.
+        So it is with files of rules and with templates, also new ones, and with a file of
+        certificate authorities, which only new clients read.
         """
         while True:
             await anyio.sleep(LOOK_FOR_CHANGES_EVERY)
@@ -200,7 +201,8 @@ class Daemon:
 
 
 def _followed(config: Config) -> tuple[Path, ...]:
-    return (*authority_files(config), *template_files(config))
+    """Answer with the files that a config stands on, besides its own."""
+    return (*authority_files(config), *rule_files(config), *template_files(config))
 
 
 def _bound(config: Config) -> socket.socket:

@@ -8,9 +8,9 @@ from urllib.parse import quote
 from tmcwatch.delivering.brevity import Brevity
 from tmcwatch.delivering.escaping import Address, address
 from tmcwatch.domain.alert import Alert, EndReason, Severity, Status
+from tmcwatch.domain.built_in import ABOUT_OURSELVES
 from tmcwatch.domain.execution import Kind
 from tmcwatch.domain.harmless import cut
-from tmcwatch.domain.rule import ABOUT_OURSELVES
 from tmcwatch.domain.spoken import span
 
 LONGEST_NAME = 120
@@ -44,6 +44,7 @@ _UNUSUAL = (
     ("run time", "run_time"),
     ("usual", "usual"),
     ("last success", "last_success"),
+    ("stuck since", "stuck_since"),
     ("failures in a row", "failures_in_a_row"),
     ("same error", "same_error"),
     ("engine", "engine"),

@@ -11,9 +11,9 @@ from tmcwatch.delivering.brevity import Brevity
 from tmcwatch.delivering.escaping import Address, address
 from tmcwatch.delivering.storm import counts_of, rest_of, summary_of
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity, Status
+from tmcwatch.domain.built_in import WATCHING
 from tmcwatch.domain.harmless import cut
 from tmcwatch.domain.message import Message
-from tmcwatch.domain.rule import WATCHING
 
 LONGEST_SENTENCE = 2_000
 LONGEST_REFERENCE = 6
