@@ -113,6 +113,13 @@ async def test_a_mail_is_dated_and_goes_from_whom_the_url_says(server):
     assert abs(parsedate_to_datetime(message["Date"]) - datetime.now(UTC)).total_seconds() < 60
     assert "tmcwatch@example.org" in message["From"]
     assert message["Message-ID"]
+    assert message["Auto-Submitted"] == "auto-generated"
+
+
+async def test_what_is_critical_is_important_until_it_is_over(server):
+    await tell(server, SAMPLES["failure"])
+    await tell(server, about("load"))
+    assert [mail.message["Importance"] for mail in server.mails] == ["high", "normal"]
 
 
 async def test_mails_about_one_alert_are_one_thread(server):

@@ -1,5 +1,6 @@
 """Messages fit what services take: as many whole alerts as there is room for, nothing broken."""
 
+import json
 import re
 from dataclasses import replace
 from datetime import UTC
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.delivering.hostile import HOSTILE
+from tests.delivering.rendered import slack
 from tests.delivering.test_escaping import Page
 from tests.delivering.test_words import alert, message
 from tmcwatch.delivering import words_for
@@ -165,6 +167,18 @@ def test_hostile_texts_fit_and_stay_texts(texts, name):
     allowed = {"b", "br", "a"} if name in {"telegram", "pushover"} else set()
     assert set(Page(links).tags) <= allowed
     assert not re.search("<[!@#]", sent.body)
+
+
+@pytest.mark.parametrize("query", ["", "?blocks=yes", "?format=markdown"])
+@given(texts=st.lists(HOSTILE, min_size=1, max_size=3))
+@settings(max_examples=40, deadline=None)
+def test_nothing_in_a_payload_for_slack_calls_people_or_leads_elsewhere(query, texts):
+    alerts = [alert(f"n{text[:500]}", annotations={"error": text, "link": LINK}) for text in texts]
+    payload = slack(words_for(message(*alerts), time_zone=UTC), query)
+    shown = json.dumps(payload, ensure_ascii=False)
+    own = rf"<(?:{re.escape(LINK.replace('&', '&amp;'))}|https://watch\.example\.org/[a-z0-9/]*)\|"
+    assert "<" not in re.sub(own, "", shown)
+    assert not re.search(r"(?<!\w)@\w", shown)
 
 
 def test_the_longest_message_is_not_slow_to_shorten():

@@ -158,6 +158,11 @@ def test_a_template_that_breaks_does_not_lose_the_message(template):
     assert event["file"] == "templates/message.txt.j2"
 
 
+def test_an_annotation_of_a_template_is_cut():
+    one = alert(annotations={"error": "x" * 1_000_000})
+    assert len(told({"message.txt.j2": "{{ lone.annotations.error }}"}, one).text) == 2_000
+
+
 def test_a_broken_title_is_replaced_by_ours():
     assert told({"title.j2": "{{ x }}"}).title == "FAILED: load_customers (PROD / finance)"
 

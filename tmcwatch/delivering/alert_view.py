@@ -14,6 +14,8 @@ from tmcwatch.domain.harmless import cut
 from tmcwatch.domain.spoken import span
 
 LONGEST_NAME = 120
+LONGEST_TEXT = 2_000
+"""Characters of a label or an annotation that templates are given as they are."""
 _TELLING = 4
 """Characters of the shortest text that is found again, and not by chance."""
 
@@ -125,9 +127,13 @@ def alert_view(
         is_over=over,
         facts=tuple(_facts(alert, setting, before)),
         links=tuple(_links(alert, setting)),
-        labels=alert.labels,
-        annotations=alert.annotations,
+        labels=_cut(alert.labels),
+        annotations=_cut(alert.annotations),
     )
+
+
+def _cut(texts: Mapping[str, str]) -> dict[str, str]:
+    return {name: cut(text, LONGEST_TEXT) for name, text in texts.items()}
 
 
 def subject(labels: Mapping[str, str]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from tmcwatch.domain.alert import Severity, Status
 from tmcwatch.domain.message import Message, Words
 
 LOGIN = frozenset({530, 534, 535})
@@ -44,7 +45,7 @@ class Mailing:
         reached = self._reached.get(message.key, set())
         wanting = [one for one in self._recipients if one[1] not in reached]
         self._service.targets = wanting or list(self._recipients)
-        self._service.headers = {**self._headers, **_threading(message, words)}
+        self._service.headers = {**_headers(message, words), **self._headers}
 
     def note(self, message: Message, lines: Iterable[str]) -> None:
         """Remember whom the mail has reached, by what Apprise said."""
@@ -54,11 +55,17 @@ class Mailing:
         reached |= {line.removeprefix(_SENT) for line in lines if line.startswith(_SENT)}
 
 
-def _threading(message: Message, words: Words) -> dict[str, str]:
-    """Answer with what puts all mails about one alert, or one group, into one thread."""
+def _headers(message: Message, words: Words) -> dict[str, str]:
+    """Answer with what mail programs go by: threads, importance, and that no person wrote it."""
     group = re.sub(r"[^A-Za-z0-9]", "", words.reference) or "message"
-    key = re.sub(r"[^A-Za-z0-9]", "", message.key)
-    return {"References": f"<{group}@tmcwatch.invalid>", "X-Tmcwatch-Message": key}
+    is_urgent = message.status is Status.FIRING and message.severity is Severity.CRITICAL
+    return {
+        "Auto-Submitted": "auto-generated",
+        "Importance": "high" if is_urgent else "normal",
+        # All mails about one alert, or about one group of several, are one thread.
+        "References": f"<{group}@tmcwatch.invalid>",
+        "X-Tmcwatch-Message": re.sub(r"[^A-Za-z0-9]", "", message.key),
+    }
 
 
 def replies(lines: Iterable[str]) -> Iterator[Reply]:
