@@ -1,6 +1,13 @@
 """Templates in the config: checked with file and line before any message depends on them."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
+
+from tmcwatch.app.templates import words_of
+from tmcwatch.config import load
+from tmcwatch.delivering.samples import SAMPLES
 
 # Apprise imports a module that Python 3.11 warns about.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr'")
@@ -59,6 +66,30 @@ def test_a_file_that_is_no_text_is_told(call, config, templates):
     (templates() / "title.j2").write_bytes(b"\xff")
     result = call("check-config", "--config", config(WITH_TEMPLATES))
     assert "title.j2: the file is not UTF-8 (byte 1)" in result.output
+
+
+def test_a_receiver_may_have_its_own(call, config, templates):
+    path = config(("log: {}", "log: {}\n    templates: {folder: templates}"))
+    templates(title="{{ nonsense }}")
+    result = call("check-config", "--config", path)
+    assert "title.j2:1: 'nonsense' is undefined" in result.output
+    templates(title="{{ lone.subject if lone else counts }} speaks")
+    assert call("check-config", "--config", path).exit_code == 0
+
+
+def test_each_receiver_is_told_in_its_own_words(config, templates):
+    one = "  - name: team\n    log: {}\n"
+    other = "  - name: other\n    log: {}\n    templates: {folder: templates}\n"
+    path = config((one, one + other))
+    templates(title="{{ counts }} speaks")
+    words = words_of(load(Path(path), environ={}))
+    titles = {
+        name: words(replace(SAMPLES["failure"], receiver=name)).title
+        for name in ("team", "other", "forgotten")
+    }
+    assert titles["other"] == "FIRING 1 (1 critical) speaks"
+    assert titles["team"] == titles["forgotten"]
+    assert titles["team"].startswith("[CRITICAL] FAILED: load_customers")
 
 
 def test_a_test_message_is_told_in_the_operators_words(call, config, templates):

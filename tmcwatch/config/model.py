@@ -196,6 +196,14 @@ class StormSetting(Section):
     """In which time."""
 
 
+class Templates(Section):
+    """The operator's own words, where ours will not do."""
+
+    folder: FileName | None = None
+    """Holds any of `title.j2`, `message.txt.j2`, `message.md.j2` and `message.html.j2`, which take
+    the place of ours; when one changes, the file is loaded again."""
+
+
 class Receiver(Section):
     """People or systems that are told; the kinds of notifiers are added as further keys."""
 
@@ -204,6 +212,8 @@ class Receiver(Section):
     """Whether the end of an alert is told too."""
     on_uncertain: Literal["resend", "hold"] = "resend"
     """After a crash in the midst of sending: send again, or hold the message back."""
+    templates: Templates = Templates()
+    """For this receiver, instead of those for all."""
     storm: Annotated[StormSetting | None, BeforeValidator(off_is_none)] = StormSetting()
     """When it is told one summary instead of everything; `off` to be told everything always."""
 
@@ -213,14 +223,6 @@ class Receiver(Section):
         fields = type(self).model_fields
         values = {field.alias: getattr(self, name) for name, field in fields.items()}
         return {kind: value for kind, value in values.items() if kind and value is not None}
-
-
-class Templates(Section):
-    """The operator's own words, where ours will not do."""
-
-    folder: FileName | None = None
-    """Holds any of `title.j2`, `message.txt.j2`, `message.md.j2` and `message.html.j2`, which take
-    the place of ours; when one changes, the file is loaded again."""
 
 
 class AccessToken(Section):
