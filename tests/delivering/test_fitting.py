@@ -153,6 +153,18 @@ def test_words_of_a_set_that_cannot_be_shortened_are_broken_off_as_text():
     assert letter.title.endswith(" [3f2a91]")
 
 
+@pytest.mark.parametrize("name", ["google chat", "mail", "telegram"])
+def test_a_title_that_has_to_do_for_the_text_is_escaped(name):
+    silent = Words(title="<http://evil.example|x> <b>", text="", markdown="", html="")
+    letter = Fitting(service(URLS[name])).letter(silent)
+    sent = service(URLS[name]).dialect_convert(letter.body, letter.body_format)
+    assert letter.body_format == "text" or "<" not in sent.replace("\\<", "")
+
+
+def test_a_mail_in_plain_text_makes_sense_without_its_subject():
+    assert Sent(f"{URLS['mail']}?format=text", failures(1)).body.startswith("FAILED: load_00")
+
+
 @given(
     texts=st.lists(HOSTILE, min_size=1, max_size=4),
     name=st.sampled_from(["telegram", "pushover", "google chat", "slack", "slack in blocks"]),

@@ -40,12 +40,11 @@ class Fitting:
         """Answer with the longest words that fit; an alert is listed whole or counted."""
         title = self._titled(words)
         # The subject of a mail is read elsewhere, and a mail is to make sense without it.
-        below_title = self._format != HTML
-        wish = Wish(below_title=below_title, only=self._format)
+        is_mail = self._format == HTML or str(self._service.service_name) == "E-Mail"
+        wish = Wish(below_title=not is_mail, only=self._format)
         told = words.reworded(wish) or words
         while True:
-            heading = self._as_heading(title, self._format)
-            letter = Letter(title=heading, body=self._body(told), body_format=self._format)
+            letter = self._letter(title, self._body(told))
             if self._fits(letter):
                 return letter
             shorter = words.reworded(replace(wish, shortened=wish.shortened + 1))
@@ -59,22 +58,29 @@ class Fitting:
         mark = f" [{words.reference}]" if words.reference else ""
         return cut(words.title, max(self._longest_title - len(mark), 1)) + mark
 
-    def _as_heading(self, title: str, body_format: str) -> str:
+    def _as_heading(self, title: str) -> str:
         """Escape a title that becomes part of the text; Apprise takes it for what the text is."""
-        if self._service.title_maxlen > 0 or body_format == TEXT:
-            return title
-        escaped = self._converted(title, TEXT, body_format)
-        return escaped.replace("<", "\\<") if body_format == MARKDOWN else escaped
+        return title if self._service.title_maxlen > 0 else self._escaped(title)
+
+    def _escaped(self, text: str) -> str:
+        """Answer with plain text in the format of the service, in which nothing is markup."""
+        if self._format == TEXT:
+            return text  # Apprise escapes it itself
+        escaped = self._converted(text, TEXT, self._format)
+        return escaped.replace("<", "\\<") if self._format == MARKDOWN else escaped
 
     def _body(self, words: Words) -> str:
         body = {TEXT: words.text, MARKDOWN: words.markdown, HTML: words.html}[self._format]
-        return body or words.title
+        return body or self._escaped(words.title)
+
+    def _letter(self, title: str, body: str) -> Letter:
+        return Letter(title=self._as_heading(title), body=body, body_format=self._format)
 
     def _broken_off(self, title: str, text: str) -> Letter:
-        """Answer with as much plain text as there is room for: it holds no markup to break."""
+        """Answer with as much of a plain text as there is room for: no markup of it can break."""
         longest = self._longest_body
         while True:
-            letter = Letter(title=title, body=cut(text, longest), body_format=TEXT)
+            letter = self._letter(title, self._escaped(cut(text, longest)))
             if longest <= 1 or self._fits(letter):
                 return letter
             longest = longest * 3 // 4
