@@ -13,11 +13,11 @@ from tmcwatch import __version__
 from tmcwatch.app.letters import dead, meant, owed, portions, replayed, told_to
 from tmcwatch.app.parts import Parts, store_fails
 from tmcwatch.app.promotions import listed, to_follow, unfinished
+from tmcwatch.app.templates import words_of
 from tmcwatch.app.watch import young_enough
 from tmcwatch.app.wiring import targets_of
 from tmcwatch.app.world import World
 from tmcwatch.config import Config
-from tmcwatch.delivering import words_for
 from tmcwatch.domain.alert import Alert, AlertId, Severity
 from tmcwatch.domain.budget import Family
 from tmcwatch.domain.execution import AccountName, Transition
@@ -185,7 +185,7 @@ class Answers:
 async def send_test(config: Config, world: World, receiver: str) -> list[dict[str, object]]:
     """Send a test message by every way of telling `receiver`, and answer with what each said."""
     message = _test_message(receiver, world.now())
-    words = await world.in_thread(partial(words_for, time_zone=config.time_zone), message)
+    words = await world.in_thread(words_of(config), message)
     results: list[dict[str, object]] = []
     for target in targets_of(config, world, only=receiver):
         try:

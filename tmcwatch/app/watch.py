@@ -18,6 +18,7 @@ from tmcwatch.app.budgets import BudgetKeeping, open_budgets, write_last_changes
 from tmcwatch.app.parts import Parts, store_fails
 from tmcwatch.app.planning import warn
 from tmcwatch.app.pollers import Pollers, Service
+from tmcwatch.app.templates import words_of
 from tmcwatch.app.throttling import ThrottleWatch
 from tmcwatch.app.wiring import (
     kinds_of,
@@ -29,7 +30,7 @@ from tmcwatch.app.wiring import (
 )
 from tmcwatch.app.world import World
 from tmcwatch.config import Config, rules_of
-from tmcwatch.delivering import Means, Mirror, Target, deliver, keep_in_step, words_for
+from tmcwatch.delivering import Means, Mirror, Target, deliver, keep_in_step
 from tmcwatch.domain.execution import AccountName
 from tmcwatch.domain.observation import Observation
 from tmcwatch.store.engine import StoreError
@@ -61,6 +62,7 @@ class _Watch:
         self._world = world
         self._keepings: Sequence[BudgetKeeping] = ()
         self._changed = Bell()
+        self._words = words_of(config)
         self._supervision = Supervision(
             outages=(StoreError,),
             outage=partial(store_fails, parts.health),
@@ -161,7 +163,7 @@ class _Watch:
             in_thread=self._world.in_thread,
             now=self._world.now,
             random=self._world.random,
-            words=partial(words_for, time_zone=self._config.time_zone),
+            words=self._words,
             observed=_Observed(self._parts.metrics),
             changed=self._changed,
         )
