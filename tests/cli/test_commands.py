@@ -86,7 +86,11 @@ def test_what_stops_a_command_is_one_line_at_most(call, monkeypatch, error, endi
 
 def test_a_shell_can_complete_a_command():
     completion = ShellComplete(tmcwatch, {}, "tmcwatch", "_TMCWATCH_COMPLETE")
-    assert [one.value for one in completion.get_completions([], "s")] == ["status", "simulate"]
+    assert [one.value for one in completion.get_completions([], "s")] == [
+        "status",
+        "silence",
+        "simulate",
+    ]
 
 
 def test_help_answers_without_importing_what_only_a_command_needs():

@@ -32,7 +32,7 @@ from tmcwatch.domain.observation import Observation
 from tmcwatch.store.engine import StoreError
 from tmcwatch.store.retention import MOST_AT_ONCE, forget
 from tmcwatch.store.transitions import cursor
-from tmcwatch.supervisor import Bell, Supervision, keep_running
+from tmcwatch.supervisor import Supervision, keep_running
 from tmcwatch.telemetry.metrics import Metrics
 from tmcwatch.tracking.service import Tracker
 
@@ -57,7 +57,6 @@ class _Watch:
         self._parts = parts
         self._world = world
         self._keepings: Sequence[BudgetKeeping] = ()
-        self._changed = Bell()
         self._supervision = Supervision(
             outages=(StoreError,),
             outage=partial(store_fails, parts.health),
@@ -68,7 +67,7 @@ class _Watch:
             in_thread=world.in_thread,
             now=world.now,
             settings=settings_of(config),
-            changed=self._changed,
+            changed=parts.changed,
             owed=parts.owed,
         )
 
@@ -86,7 +85,7 @@ class _Watch:
         tracker = Tracker(
             store=self._parts.store,
             in_thread=self._world.in_thread,
-            changed=self._changed,
+            changed=self._parts.changed,
             metrics=self._parts.metrics,
             health=self._parts.health,
             watchfulness=watchfulness_of(self._config, self._world),

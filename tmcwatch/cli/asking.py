@@ -1,6 +1,6 @@
 """Asking a running daemon over HTTP; whatever goes wrong is one line."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -48,6 +48,28 @@ def tell(
     if status in _GOOD and isinstance(content, dict):
         return content
     raise _refusal(url, path, status, content)
+
+
+def tell_each(
+    url: str,
+    paths: Iterable[str],
+    body: Mapping[str, object] | None,
+    *,
+    token: str | None,
+    method: str = "POST",
+) -> tuple[list[Any], Failed | None]:
+    """Ask for each in turn: what fails for one keeps nobody from the others."""
+    done, failures = [], []
+    for path in paths:
+        try:
+            done.append(tell(url, path, body, token=token, method=method))
+        except Failed as failure:
+            failures.append(failure)
+    if not failures:
+        return done, None
+    # A daemon that is away is so for each of them.
+    lines = dict.fromkeys(line for failure in failures for line in failure.lines)
+    return done, Failed(*lines, code=max(failure.code for failure in failures))
 
 
 def _exchange(

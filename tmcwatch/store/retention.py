@@ -8,7 +8,7 @@ from sqlalchemy.sql.schema import Column, Table
 
 from tmcwatch.store import outbox, promotions
 from tmcwatch.store.moments import stored
-from tmcwatch.store.schema import alerts, conditions, executions, gaps, members, transitions
+from tmcwatch.store.schema import alerts, conditions, executions, gaps, members, notes, transitions
 
 MOST_AT_ONCE = 1_000
 """Rows of each table in one transaction."""
@@ -43,6 +43,12 @@ def forget(connection: Connection, before: datetime, *, told: int) -> int:
             (alerts.c.ends_at < limit)
             & (alerts.c.changed_at < limit)
             & alerts.c.id.not_in(select(members.c.alert)),
+        )
+        + _forget(
+            connection,
+            notes,
+            [notes.c.sequence],
+            (notes.c.at < limit) & notes.c.alert.not_in(select(alerts.c.id)),
         )
         + _forget(
             connection,
