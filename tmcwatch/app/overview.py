@@ -119,7 +119,7 @@ def moment_text(moment: datetime | None) -> str | None:
 
 def _acknowledged(alert: Alert, now: datetime) -> dict[str, object] | None:
     attention = alert.attention
-    if not attention.is_acknowledged(now):
+    if alert.ends_at is not None or not attention.is_acknowledged(now):
         return None
     return {
         "by": attention.acknowledged_by,
@@ -130,7 +130,7 @@ def _acknowledged(alert: Alert, now: datetime) -> dict[str, object] | None:
 
 def _snoozed(alert: Alert, notes: Iterable[Note], now: datetime) -> dict[str, object] | None:
     attention = alert.attention
-    if not attention.is_snoozed(now):
+    if alert.ends_at is not None or not attention.is_snoozed(now):
         return None
     authors = [note.author for note in notes if note.act is Act.SNOOZED]
     return {

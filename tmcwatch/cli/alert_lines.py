@@ -1,5 +1,6 @@
 """Alerts in lines and cells: how they stand, what was done about them, who was told."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ from tmcwatch.cli.rows import Shape
 
 Json = Mapping[str, Any]
 
+_FRACTION = re.compile(r"\.[0-9]+")
 _DONE = {
     "acknowledge": "acknowledged",
     "snooze": "snoozed",
@@ -21,9 +23,10 @@ def lines_of(alert: Json) -> Iterator[str]:
     yield f"alert {alert['id']}: {_what(alert)}"
     yield f"state {alert['state']}, severity {alert['severity']}, {_runs(alert)}"
     yield from _standing(alert)
-    yield f"began {alert['starts_at']}, opened {alert['opened_at']}, changed {alert['changed_at']}"
+    opened, changed = moment(alert["opened_at"]), moment(alert["changed_at"])
+    yield f"began {moment(alert['starts_at'])}, opened {opened}, changed {changed}"
     if alert["ends_at"]:
-        yield f"over since {alert['ends_at']}: {alert['end_reason']}"
+        yield f"over since {moment(alert['ends_at'])}: {alert['end_reason']}"
     yield "labels"
     yield from (f'  {name}="{text}"' for name, text in sorted(alert["labels"].items()))
     yield "annotations"
@@ -40,6 +43,11 @@ def attended_line(act: str, alert: Json) -> str:
     return f"{_DONE[act]} {alert['id'][:SHORT]}{holds}: {_what(alert)}"
 
 
+def moment(text: str | None) -> str:
+    """Write a moment to the second, as people read it."""
+    return _FRACTION.sub("", text or "")
+
+
 def _what(alert: Json) -> str:
     labels = alert["labels"]
     place = " / ".join(filter(None, (labels.get("environment"), labels.get("workspace"))))
@@ -52,23 +60,25 @@ def _runs(alert: Json) -> str:
 
 
 def _until(kept: Json) -> str:
-    return f"until {kept['until']}" if kept["until"] else "until it ends"
+    return f"until {moment(kept['until'])}" if kept["until"] else "until it ends"
 
 
 def _standing(alert: Json) -> Iterator[str]:
     if alert["state"] == "pending":
-        yield f"not told before {alert['due_at']}, as the `for` of its rule runs until then"
+        due = moment(alert["due_at"])
+        yield f"not told before {due}, as the `for` of its rule runs until then"
     for word in ("acknowledged", "snoozed"):
         kept = alert[word]
         if kept:
-            yield f"{word} by {kept['by'] or 'somebody'} at {kept['at']}, {_until(kept)}"
+            since = moment(kept["at"])
+            yield f"{word} by {kept['by'] or 'somebody'} at {since}, {_until(kept)}"
     for reason in alert["muted_by"]:
         yield f"muted by {reason}"
 
 
 def _note(note: Json) -> str:
     text = f": {note['text']}" if note["text"] else ""
-    return f"{note['at']} {note['author']} {note['act']}{text}"
+    return f"{moment(note['at'])} {note['author']} {note['act']}{text}"
 
 
 def _told(one: Json) -> str:
@@ -76,7 +86,7 @@ def _told(one: Json) -> str:
     tries = f", attempts {one['attempts']}" if one["state"] != "delivered" else ""
     said = f": {one['text']}" if one["text"] else ""
     return (
-        f"{one['changed_at']} {one['target']} {what} {one['state']}{tries}{said}, "
+        f"{moment(one['changed_at'])} {one['target']} {what} {one['state']}{tries}{said}, "
         f"delivery {one['delivery']}"
     )
 
@@ -110,7 +120,7 @@ def _cells(alert: Json) -> Sequence[str]:
         labels["alertname"],
         labels.get("name") or labels.get("id") or "unnamed",
         place,
-        alert["starts_at"],
+        moment(alert["starts_at"]),
         str(alert["count"]),
         _attention(alert),
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from tmcwatch.cli.alert_lines import moment
 from tmcwatch.cli.asking import ask_list, tell, tell_each, token_from
 from tmcwatch.cli.ending import one_line
 from tmcwatch.cli.ids import SHORT, checked_id, shortened
@@ -72,7 +73,7 @@ def add(
         return
     number = done["mutes"]
     alerts = "1 alert that is" if number == 1 else f"{number} alerts that are"
-    about = f"about {alerts} open now, until {done['ends_at']}"
+    about = f"about {alerts} open now, until {moment(done['ends_at'])}"
     click.echo(one_line(f"silence {done['id']}: {about}"))
 
 
@@ -110,7 +111,7 @@ def expire(*, ids: Sequence[str], url: str, token_file: Path | None, as_json: bo
 
 def _cells(one: Json) -> Sequence[str]:
     matchers = ", ".join(one["matchers"])
-    times = (one["starts_at"], one["ends_at"])
+    times = (moment(one["starts_at"]), moment(one["ends_at"]))
     return one["id"], one["state"], matchers, *times, one["created_by"], one["comment"]
 
 

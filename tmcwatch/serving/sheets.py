@@ -8,10 +8,11 @@ from functools import cache
 from importlib.resources import files
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader
 from markupsafe import Markup, escape
 
 from tmcwatch.domain.alert import Severity
+from tmcwatch.domain.attention import State
 from tmcwatch.domain.harmless import cut, plain
 from tmcwatch.domain.spoken import span
 
@@ -48,11 +49,14 @@ def alert_sheet(
 
 
 def list_sheet(alerts: Sequence[Facts], *, most: int, now: datetime, zone: tzinfo) -> str:
-    """Answer with the page of what fires, the gravest first; more than `most` are cut."""
-    gravest = sorted(
-        alerts[:most], key=lambda alert: _GRAVITY.index(Severity(str(alert["severity"])))
-    )
+    """Answer with the page of what fires: first what nobody attends to, and the gravest of it."""
+    gravest = sorted(alerts[:most], key=_rank)
     return _render("alerts.html.j2", now, zone, alerts=gravest, is_cut=len(alerts) > most)
+
+
+def _rank(alert: Facts) -> tuple[bool, int]:
+    gravity = _GRAVITY.index(Severity(str(alert["severity"])))
+    return alert["state"] != State.FIRING.value, gravity
 
 
 def problem_sheet(text: str) -> str:
@@ -80,7 +84,6 @@ def _environment() -> Environment:
         loader=PackageLoader("tmcwatch.serving"),
         autoescape=True,
         finalize=_harmless,
-        undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
