@@ -1,6 +1,7 @@
 """A daemon to ask: its operations, as an app would give them, answered in memory."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from tmcwatch.serving.access import AccessToken, May
 from tmcwatch.serving.operations import Attending, NotKnown, Operations, WrongRequest
@@ -11,7 +12,7 @@ CHANGER = AccessToken(name="oncall", secret="c-secret-é", may=May.CHANGE)
 
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
-ALERT: dict[str, object] = {
+ALERT: dict[str, Any] = {
     "id": "3f2a1b2c3d4e5f60",
     "status": "firing",
     "state": "firing",

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import NoReturn
 
@@ -240,4 +240,4 @@ def _moment(field: str, text: str) -> datetime:
     if found is None or found.tzinfo is None or abs(found.year - 2000) > 500:  # noqa: PLR2004
         example = "2026-11-27T22:00Z or 2026-11-27T22:00+01:00"
         raise WrongRequest(f"{field}: a moment with its time zone is needed, such as {example}")
-    return found
+    return found.astimezone(UTC)
