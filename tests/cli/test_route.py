@@ -23,6 +23,7 @@ route:
     - matchers: ['team="finance"']
       receiver: finance
       group_by: []
+      repeat_interval: 12h
       routes:
         - {matchers: ['kind="plan"'], receiver: plans, group_by: ["..."]}
     - {matchers: ['rule="failed"', 'kind="task"'], receiver: rest}
@@ -60,19 +61,19 @@ def test_the_way_of_an_alert_is_explained_to_the_last_branch(explain):
             'told to oncall by route.routes[0] (line 10), as severity="critical" holds',
             "  by oncall/log; not when it is over",
             "  grouped by account, environment, rule",
-            "  group_wait 0s, group_interval 5m, repeat_interval 1d",
+            "  group_wait 0s, group_interval 5m, repeat_interval 1d, or 4h for lasting states",
             "  continue: true, so that the branches after it are asked as well",
             'told to finance by route.routes[1] (line 11), as team="finance" holds',
             "  by finance/log; ends too",
             "  grouped by nothing: all of the route are one group",
-            "  group_wait 30s, group_interval 5m, repeat_interval 1d",
+            "  group_wait 30s, group_interval 5m, repeat_interval 12h",
             "not told to team by route (line 7) itself: a branch of it takes it",
             (
-                'not told to plans by route.routes[1].routes[0] (line 15): kind="plan" does'
+                'not told to plans by route.routes[1].routes[0] (line 16): kind="plan" does'
                 " not hold, it has no kind"
             ),
             (
-                "not told to rest by route.routes[2] (line 16): route.routes[1] (line 11) takes it"
+                "not told to rest by route.routes[2] (line 17): route.routes[1] (line 11) takes it"
                 " first, without continue"
             ),
         ],
@@ -83,7 +84,7 @@ def test_what_no_branch_takes_goes_to_the_root(explain):
     lines = explain("name=x,rule=misfired").stdout.splitlines()
     assert "told to team by route (line 7), as no branch matches" in lines
     assert (
-        "not told to rest by route.routes[2] (line 16): "
+        "not told to rest by route.routes[2] (line 17): "
         'rule="failed" does not hold, rule is \'misfired\' and kind="task" does not hold, '
         "it has no kind"
     ) in lines
@@ -92,6 +93,15 @@ def test_what_no_branch_takes_goes_to_the_root(explain):
 def test_a_tree_without_branches_says_so(call, config):
     result = call("check-config", "--config", config(text=CONFIG), "--route", "name=x")
     assert "told to team by route (line 3), as there are no branches" in result.stdout
+
+
+def test_a_receiver_is_told_by_one_route_alone(call, config):
+    tree = "{receiver: team, routes: [{continue: true}, {receiver: team}]}"
+    path = config(("{receiver: team}", tree))
+    lines = call("check-config", "--config", path, "--route", "name=x").stdout.splitlines()
+    first, second = (f"route.routes[{place}] (line 3)" for place in (0, 1))
+    assert f"told to team by {first}, as it has no matchers" in lines
+    assert f"not told to team by {second} once more: {first} tells it already" in lines
 
 
 def test_what_follows_from_the_rule_is_taken_for_granted_and_said(explain, told):

@@ -118,7 +118,8 @@ receivers:
         ),
         (
             "c.yaml:10: receivers[0].webhok: unknown key; allowed: apprise, log, name, "
-            "on_uncertain, send_resolved, services_api, tallyfy, webhook. Did you mean 'webhook'?"
+            "on_uncertain, send_resolved, services_api, storm, tallyfy, webhook. "
+            "Did you mean 'webhook'?"
         ),
     ]
 

@@ -15,8 +15,9 @@ from tmcwatch.domain.matcher import matcher_from
 from tmcwatch.domain.message import Message
 from tmcwatch.domain.silence import Silence
 from tmcwatch.store import outbox, schema
-from tmcwatch.store.alerts import add_member, load_alert, save_alerts, save_group
+from tmcwatch.store.alerts import load_alert, save_alerts
 from tmcwatch.store.attention import add_note, notes_of, save_attention
+from tmcwatch.store.groups import add_members, save_groups
 from tmcwatch.store.opening import open_store
 from tmcwatch.store.retention import forget
 from tmcwatch.store.search import (
@@ -189,8 +190,8 @@ def test_a_search_goes_on_until_enough_fit(connection):
 
 
 def member(connection, group, alert_id, *, muted=None):
-    save_group(connection, Group(key=group, receiver=group.upper(), labels={}))
-    add_member(connection, group, AlertId(alert_id))
+    save_groups(connection, [Group(key=group, receiver=group.upper(), labels={})])
+    add_members(connection, [(group, AlertId(alert_id))])
     same = (schema.members.c.group_key == group) & (schema.members.c.alert == alert_id)
     connection.execute(schema.members.update().where(same).values(muted=muted))
 

@@ -12,12 +12,14 @@ from tmcwatch.domain.alert import AlertId, EndReason
 from tmcwatch.domain.condition import Condition
 from tmcwatch.domain.delivery import Delivery, State, delivery_id
 from tmcwatch.domain.execution import AccountName, ExecutionId, Phase
+from tmcwatch.domain.grouping import Group
 from tmcwatch.domain.message import Message
 from tmcwatch.store import outbox, retention, schema
-from tmcwatch.store.alerts import add_member, save_alerts
+from tmcwatch.store.alerts import save_alerts
 from tmcwatch.store.conditions import begin_condition, take_note, untold_conditions
 from tmcwatch.store.engine import Store
 from tmcwatch.store.executions import save_executions
+from tmcwatch.store.groups import add_members, save_groups
 from tmcwatch.store.moments import stored
 from tmcwatch.store.opening import open_store
 from tmcwatch.store.retention import forget
@@ -96,7 +98,7 @@ def test_open_alerts_and_those_still_to_be_told_stay(store):
         save_alerts(connection, [alert("open", labels=LABELS), alert("over", **over)])
         save_alerts(connection, [alert("untold", **over)])
         save_alerts(connection, [alert("young", **over, changed_at=at(10))])
-        add_member(connection, "g", AlertId("untold"))
+        add_members(connection, [("g", AlertId("untold"))])
 
     store.write(work)
     assert forgotten(store) == 1
@@ -135,6 +137,27 @@ def test_what_is_still_owed_stays(store):
     store.write(work)
     assert forgotten(store) == 2
     assert left(store, schema.deliveries.c.number) == {0, 1}
+
+
+def test_groups_that_nobody_remembers_are_forgotten_once_their_deliveries_are(store):
+    def work(connection):
+        made = [
+            Group(key="g1", receiver="team", labels={}, number=1, flushed_at=at(1)),
+            Group(key="silent", receiver="team", labels={}),
+            Group(key="young", receiver="team", labels={}, number=1, flushed_at=at(11)),
+            Group(key="waiting", receiver="team", labels={}, flush_at=at(20)),
+            Group(key="inhabited", receiver="team", labels={}, number=1, flushed_at=at(1)),
+        ]
+        save_groups(connection, made)
+        add_members(connection, [("inhabited", AlertId("a"))])
+        outbox.owe(connection, owed(1))
+        outbox.delivered(connection, owed(1).id, "ok", at(1))
+
+    store.write(work)
+    forgotten(store)
+    assert left(store, schema.groups.c.key) == {"g1", "young", "waiting", "inhabited"}
+    forgotten(store)
+    assert left(store, schema.groups.c.key) == {"young", "waiting", "inhabited"}
 
 
 def test_a_clean_up_is_bounded_and_comes_to_its_end(store, monkeypatch):

@@ -59,6 +59,13 @@ def test_a_matching_branch_below_takes_before_the_one_above():
     assert found[1, 0] == ("plans", Outcome.TAKES)
 
 
+def test_a_receiver_that_a_route_before_tells_is_told_there():
+    tree = replace(TREE, routes=(route("oncall", goes_on=True), route("oncall")))
+    steps = {step.path: step for step in walked(tree, {})}
+    assert steps[0,].outcome is Outcome.TAKES
+    assert (steps[1,].outcome, steps[1,].taken_by) == (Outcome.TOLD_ALREADY, (0,))
+
+
 def test_what_does_not_hold_is_named_and_nothing_below_is_looked_at():
     steps = {step.path: step for step in walked(TREE, {"kind": "plan"})}
     assert [str(one) for one in steps[1,].failing] == ['team="finance"']
@@ -71,9 +78,10 @@ LABELS = st.dictionaries(st.sampled_from("ab"), st.sampled_from("12"))
 
 def routes(branches):
     return st.builds(
-        lambda matchers, goes_on, below: route(
-            "x", *matchers, goes_on=goes_on, routes=tuple(below)
+        lambda receiver, matchers, goes_on, below: route(
+            receiver, *matchers, goes_on=goes_on, routes=tuple(below)
         ),
+        st.sampled_from("xyz"),
         st.lists(MATCHERS, max_size=2),
         st.booleans(),
         branches,
@@ -87,5 +95,13 @@ TREES = st.recursive(
 
 @given(TREES, LABELS)
 def test_those_who_take_are_those_who_are_told(root, labels):
-    takers = [step.route for step in walked(root, labels) if step.outcome is Outcome.TAKES]
+    telling = {Outcome.TAKES, Outcome.TOLD_ALREADY}
+    takers = [step.route for step in walked(root, labels) if step.outcome in telling]
     assert tuple(takers) == routes_for(root, labels)
+
+
+@given(TREES, LABELS)
+def test_each_receiver_is_told_by_the_first_of_its_routes(root, labels):
+    takers = [step.route for step in walked(root, labels) if step.outcome is Outcome.TAKES]
+    receivers = [one.receiver for one in takers]
+    assert receivers == list(dict.fromkeys(one.receiver for one in routes_for(root, labels)))

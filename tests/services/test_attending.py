@@ -165,6 +165,25 @@ async def test_to_close_ends_the_episode_and_the_next_failure_opens_another(desk
     assert found[0]["id"] != firing
 
 
+async def test_what_a_person_closes_is_told_to_those_who_were_told_that_it_fires(
+    desk, rounds, firing
+):
+    rounds.sent()
+    await desk.attend(deed(firing, Act.CLOSED))
+    rounds.round(10.2)
+    assert rounds.messages[1:] == [("team", [("failed", "resolved")])]
+
+
+async def test_what_is_snoozed_is_not_repeated_but_its_end_is_told(desk, rounds, firing):
+    rounds.sent()
+    await desk.attend(deed(firing, Act.SNOOZED))
+    rounds.round(3 * 24 * 60)
+    assert rounds.messages[1:] == []
+    rounds.see(Phase.SUCCEEDED, 3 * 24 * 60)
+    rounds.round(3 * 24 * 60 + 1)
+    assert rounds.messages[1:] == [("team", [("failed", "resolved")])]
+
+
 async def test_an_alert_that_is_not_told_yet_can_be_closed_and_stays_untold(desk, store):
     put(store, named("a", due_at=at(60)))
     assert (await only(desk))["status"] == "pending"

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tmcwatch.alerting.grouping import flush_groups, put_into_groups
+from tmcwatch.alerting.flushing import flush_groups
+from tmcwatch.alerting.grouping import put_into_groups
 from tmcwatch.alerting.holding import Holding, holding_of, let_go
 from tmcwatch.alerting.ourselves import about_ourselves, is_about_nothing
 from tmcwatch.alerting.settings import AccountLinks, Settings
@@ -31,7 +32,6 @@ from tmcwatch.domain.ourselves import Concern, opened
 from tmcwatch.domain.rule import ABOUT_OURSELVES, WATCHING
 from tmcwatch.domain.scope import EVERYTHING
 from tmcwatch.store.alerts import (
-    next_flush_at,
     ongoing_alerts,
     open_alerts,
     save_alerts,
@@ -41,6 +41,7 @@ from tmcwatch.store.capture import accounts_with_history_read
 from tmcwatch.store.conditions import untold_conditions
 from tmcwatch.store.engine import Connection
 from tmcwatch.store.executions import first_success_after
+from tmcwatch.store.groups import leave_groups
 from tmcwatch.store.outbox import bury_orphans
 from tmcwatch.store.subjects import Failing, failing, load_subjects, unnamed
 from tmcwatch.store.transitions import (
@@ -92,7 +93,7 @@ def decide(connection: Connection, settings: Settings, *, now: datetime) -> Deci
     return Decided(
         more=AT_ONCE in {len(ready), len(noted), flushed.groups},
         owed=flushed.owed,
-        next_at=next_flush_at(connection),
+        next_at=flushed.next_at,
         alerts=tuple(changed.values()),
     )
 
@@ -106,16 +107,16 @@ def settle(connection: Connection, settings: Settings, *, now: datetime) -> None
     dead letters, which a person can see.
     """
     names = {rule.name for rule in settings.rules if rule.enabled} | {WATCHING.name}
-    save_alerts(
-        connection,
-        (
-            ended(alert, EndReason.CLOSED, at=now, now=now)
-            for alert in open_alerts(connection)
-            if alert.rule not in names
-            or is_about_nothing(settings, alert)
-            or _is_outside(connection, settings, alert)
-        ),
-    )
+    gone = [
+        alert
+        for alert in open_alerts(connection)
+        if alert.rule not in names
+        or is_about_nothing(settings, alert)
+        or _is_outside(connection, settings, alert)
+    ]
+    # Out of their groups first: what a person closes is told to those who know of it.
+    leave_groups(connection, [alert.id for alert in gone])
+    save_alerts(connection, (ended(alert, EndReason.CLOSED, at=now, now=now) for alert in gone))
     targets = {name for receiver in settings.receivers.values() for name in receiver.targets}
     bury_orphans(connection, targets, now)
 

@@ -9,8 +9,7 @@ from typing import NoReturn
 
 import structlog
 
-from tmcwatch.alerting.grouping import put_into_groups
-from tmcwatch.alerting.settings import Settings
+from tmcwatch.alerting.grouping import wake_groups_of
 from tmcwatch.app.overview import (
     alert_facts,
     fits,
@@ -21,7 +20,6 @@ from tmcwatch.app.overview import (
 )
 from tmcwatch.app.parts import Parts
 from tmcwatch.app.transactions import read, write
-from tmcwatch.app.wiring import settings_of
 from tmcwatch.app.world import World
 from tmcwatch.config import Config
 from tmcwatch.config.durations import duration_from
@@ -31,7 +29,7 @@ from tmcwatch.domain.episode import ended
 from tmcwatch.domain.matcher import all_match
 from tmcwatch.domain.silence import Silence
 from tmcwatch.serving.operations import Attending, Deed, Hush, Json, NotKnown, Wanted, WrongRequest
-from tmcwatch.store.alerts import groups_of, load_alert, open_alerts, save_alerts
+from tmcwatch.store.alerts import load_alert, open_alerts, save_alerts
 from tmcwatch.store.attention import add_note, save_attention
 from tmcwatch.store.engine import Connection
 from tmcwatch.store.search import (
@@ -82,7 +80,7 @@ class _Desk:
         return await read(self.parts, self.world, partial(_shown, id_, self.world.now()))
 
     async def attend(self, deed: Deed) -> Mapping[str, object]:
-        work = partial(_done, deed, settings_of(self.config()), self.world.now())
+        work = partial(_done, deed, self.world.now())
         facts = await write(self.parts, self.world, work)
         log.info("alert_attended", act=deed.act.value, alert=facts["id"], by=deed.author)
         self.parts.changed.ring()
@@ -147,9 +145,7 @@ def _shown(id_: str, now: datetime, connection: Connection) -> Mapping[str, obje
     }
 
 
-def _done(
-    deed: Deed, settings: Settings, now: datetime, connection: Connection
-) -> Mapping[str, object]:
+def _done(deed: Deed, now: datetime, connection: Connection) -> Mapping[str, object]:
     alert = _meant(connection, deed.alert)
     if alert.ends_at is not None and deed.act is not Act.NOTED:
         over = f"{moment_text(alert.ends_at)} ({alert.end_reason})"
@@ -161,18 +157,12 @@ def _done(
     save_attention(connection, alert.id, attention)
     alert = replace(alert, attention=attention)
     if deed.act is Act.CLOSED:
-        alert = _closed(connection, settings, alert, now)
+        alert = ended(alert, EndReason.CLOSED, at=now, now=now)
+        save_alerts(connection, [alert])
+    if deed.act is not Act.NOTED:
+        wake_groups_of(connection, alert.id, now)
     around = surroundings(connection, now).with_notes(connection, [alert])
     return alert_facts(alert, around)
-
-
-def _closed(connection: Connection, settings: Settings, alert: Alert, now: datetime) -> Alert:
-    """End an alert as a person wished; who was told that it fires is told that."""
-    over = ended(alert, EndReason.CLOSED, at=now, now=now)
-    save_alerts(connection, [over])
-    if groups_of(connection, over.id):  # else nobody was told, nor is about to be
-        put_into_groups(connection, settings, [over], now=now)
-    return over
 
 
 def _added(silence: Silence, connection: Connection) -> int:
@@ -187,10 +177,14 @@ def _expired(id_: str, now: datetime, connection: Connection) -> Silence:
     found = silences_beginning(connection, id_, most=_SEVERAL)
     if len(found) != 1:
         _not_one("silence", id_, found)
-    expire_silence(connection, found[0], now)
     silence = load_silence(connection, found[0])
     assert silence is not None  # noqa: S101 - it was found in this very transaction
-    return silence
+    if not expire_silence(connection, silence.id, now):
+        return silence
+    for alert in open_alerts(connection):
+        if silence.mutes(alert.labels, now):
+            wake_groups_of(connection, alert.id, now)
+    return replace(silence, ends_at=now)
 
 
 def _meant(connection: Connection, id_: str) -> Alert:

@@ -28,6 +28,7 @@ from tmcwatch.domain.rule import BUILT_IN, Rule
 from tmcwatch.domain.scope import Scope
 from tmcwatch.domain.settling import Bounds
 from tmcwatch.domain.sight import patience
+from tmcwatch.domain.storm import StormLimit
 from tmcwatch.notifiers import Outside, build, is_idempotent, targets
 from tmcwatch.polling.asking import List, PlanList, TaskList
 from tmcwatch.polling.looking import LookSettings
@@ -78,6 +79,11 @@ def settings_of(config: Config) -> Settings:
                     for name, _ in targets(kind, options)
                 ),
                 send_resolved=receiver.send_resolved,
+                storm=(
+                    StormLimit(above=receiver.storm.above, within=receiver.storm.within)
+                    if receiver.storm
+                    else None
+                ),
             )
             for receiver in config.receivers
         },

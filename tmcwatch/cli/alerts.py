@@ -119,7 +119,7 @@ def show_(*, id_: str, url: str, token_file: Path | None, as_json: bool) -> None
 @daemon_options
 @json_option
 def ack(*, ids: Sequence[str], **rest: Any) -> None:  # noqa: ANN401 - options
-    """Acknowledge alerts: somebody is on it, and what still fires is not told again."""
+    """Acknowledge alerts: somebody is on it, and it is told again only if it happens again."""
     _attend("acknowledge", ids, **rest)
 
 

@@ -12,10 +12,12 @@ from tmcwatch.config.values import RESERVED_LABELS
 from tmcwatch.domain.alert import Severity
 from tmcwatch.domain.execution import Kind
 from tmcwatch.domain.matcher import Matcher, MatcherError, Operator, all_match, matcher_from
+from tmcwatch.domain.repeating import STATES_AFTER, VERDICTS_AFTER
 from tmcwatch.domain.routing import Route
 from tmcwatch.domain.rule import WATCHING
 from tmcwatch.domain.walk import Outcome, Path, Step, walked
 
+_USUAL = f"{duration_text(VERDICTS_AFTER)}, or {duration_text(STATES_AFTER)} for lasting states"
 _KINDS = (*(kind.value for kind in Kind), "account")
 
 
@@ -150,8 +152,10 @@ def _passed(step: Step, found: Routed) -> str:
     key, receiver = found.route(step.path), step.route.receiver
     if step.outcome is Outcome.DIFFERS:
         return f"not told to {receiver} by {key}: {_differences(step.failing, found.labels)}"
+    before = found.route(step.taken_by or ())
+    if step.outcome is Outcome.TOLD_ALREADY:
+        return f"not told to {receiver} by {key} once more: {before} tells it already"
     if step.outcome is Outcome.NOT_ASKED:
-        before = found.route(step.taken_by or ())
         return f"not told to {receiver} by {key}: {before} takes it first, without continue"
     return f"not told to {receiver} by {key} itself: a branch of it takes it"
 
@@ -174,10 +178,11 @@ def _conditions(matchers: Iterable[Matcher]) -> str:
 
 
 def _waits(route: Route) -> dict[str, str]:
+    repeat = route.repeat_interval
     return {
         "group_wait": duration_text(route.group_wait),
         "group_interval": duration_text(route.group_interval),
-        "repeat_interval": duration_text(route.repeat_interval),
+        "repeat_interval": _USUAL if repeat is None else duration_text(repeat),
     }
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
 
 from tmcwatch.config.durations import Duration, between
 from tmcwatch.config.problems import Places
@@ -34,6 +34,7 @@ from tmcwatch.config.values import (
     Token,
     WebUrl,
     address_of,
+    off_is_none,
     way_to,
 )
 from tmcwatch.domain.alert import Severity
@@ -205,9 +206,20 @@ class RootRoute(Section):
     """How long the first message of a group waits for more alerts."""
     group_interval: Annotated[Duration, _SECOND] = timedelta(minutes=5)
     """The least time between two messages of a group."""
-    repeat_interval: Annotated[Duration, _SECOND] = timedelta(hours=24)
-    """When alerts that still fire are told again."""
+    repeat_interval: Annotated[Duration, _SECOND] | None = None
+    """When alerts that still fire are told again; without it 24h, and 4h for lasting states."""
     routes: tuple[ChildRoute, ...] = ()
+
+
+class StormSetting(Section):
+    """When there is more news for a receiver than anyone reads: it is told summaries then."""
+
+    above: Annotated[int, Field(ge=1)] = 100
+    """How many alerts it may be told anew."""
+    within: Annotated[Duration, between(timedelta(seconds=1), timedelta(hours=1))] = timedelta(
+        minutes=1
+    )
+    """In which time."""
 
 
 class Receiver(Section):
@@ -218,6 +230,8 @@ class Receiver(Section):
     """Whether the end of an alert is told too."""
     on_uncertain: Literal["resend", "hold"] = "resend"
     """After a crash in the midst of sending: send again, or hold the message back."""
+    storm: Annotated[StormSetting | None, BeforeValidator(off_is_none)] = StormSetting()
+    """When it is told one summary instead of everything; `off` to be told everything always."""
 
     @property
     def notifiers(self) -> dict[str, BaseModel]:

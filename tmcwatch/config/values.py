@@ -254,6 +254,13 @@ def _grouping_label(value: str) -> str:
     return value if value == "..." else _label(value)
 
 
+def off_is_none(value: object) -> object:
+    """Read `off` as None, also where YAML reads it as false; a key left empty has its defaults."""
+    if value is None:
+        return {}
+    return None if value is False or value == "off" else value
+
+
 SOME = (AfterValidator(_some), Field(json_schema_extra={"minItems": 1}))
 """Makes an annotation of a tuple one that must not be empty."""
 

@@ -18,7 +18,8 @@ class Route:
     group_by: tuple[str, ...] = ("account", "environment", "rule")
     group_wait: timedelta = timedelta(seconds=30)
     group_interval: timedelta = timedelta(minutes=5)
-    repeat_interval: timedelta = timedelta(hours=24)
+    repeat_interval: timedelta | None = None
+    """None to repeat by the nature of each rule."""
     routes: tuple["Route", ...] = ()
 
 

@@ -1,7 +1,7 @@
 """A walk down the routing tree: which routes take an alert, and why the others do not."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tmcwatch.domain.matcher import Matcher
@@ -14,6 +14,8 @@ Path = tuple[int, ...]
 class Outcome(StrEnum):
     TAKES = "takes"
     """The alert is told here."""
+    TOLD_ALREADY = "told_already"
+    """It would take it, but a route before it tells the same receiver."""
     PASSES_ON = "passes_on"
     """It matches, and a branch of it takes the alert."""
     DIFFERS = "differs"
@@ -32,7 +34,7 @@ class Step:
     failing: tuple[Matcher, ...] = ()
     """The matchers that do not hold, where it differs."""
     taken_by: Path | None = None
-    """The branch that kept it from being asked."""
+    """The route before it that keeps it from being asked, or from telling."""
 
 
 def walked(root: Route, labels: Mapping[str, str]) -> tuple[Step, ...]:
@@ -40,7 +42,18 @@ def walked(root: Route, labels: Mapping[str, str]) -> tuple[Step, ...]:
 
     Below a route that differs or is not asked nothing is looked at.
     """
-    return tuple(_walked(root, labels, ()))
+    told: dict[str, Path] = {}
+    return tuple(_once(step, told) for step in _walked(root, labels, ()))
+
+
+def _once(step: Step, told: dict[str, Path]) -> Step:
+    """Let each receiver be told by the first of its routes."""
+    if step.outcome is not Outcome.TAKES:
+        return step
+    first = told.setdefault(step.route.receiver, step.path)
+    if first == step.path:
+        return step
+    return replace(step, outcome=Outcome.TOLD_ALREADY, taken_by=first)
 
 
 def _walked(route: Route, labels: Mapping[str, str], path: Path) -> Iterator[Step]:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from tmcwatch.domain.alert import Alert
 from tmcwatch.domain.message import Message, Words
+from tmcwatch.domain.storm import StormFacts
 
 LONGEST_TEXT = 10_000
 NOT_ENDED = "0001-01-01T00:00:00Z"
@@ -15,7 +16,7 @@ def payload(message: Message, words: Words) -> dict[str, object]:
     return {
         "version": "4",
         "groupKey": _clean(message.group_key),
-        "truncatedAlerts": 0,
+        "truncatedAlerts": message.unlisted,
         "status": message.status.value,
         "receiver": _clean(message.receiver),
         "groupLabels": _texts(message.group_labels),
@@ -27,12 +28,28 @@ def payload(message: Message, words: Words) -> dict[str, object]:
             "messageKey": _clean(message.key),
             "toldBefore": message.told_before,
             "title": _clean(words.title),
+            "updates": sorted(_clean(id_) for id_ in message.updates),
+            "repeats": sorted(_clean(id_) for id_ in message.repeats),
+            "storm": None if message.storm is None else _storm(message.storm),
             "counts": {_clean(alert.id): alert.count for alert in message.alerts},
             "endReasons": {
                 _clean(alert.id): alert.end_reason.value
                 for alert in message.alerts
                 if alert.end_reason
             },
+        },
+    }
+
+
+def _storm(storm: StormFacts) -> dict[str, object]:
+    return {
+        "since": _moment(storm.since),
+        "firing": storm.firing,
+        "over": storm.over,
+        "recovered": storm.recovered,
+        "counts": {
+            _clean(name): {_clean(value): count for value, count in counts.items()}
+            for name, counts in storm.counts.items()
         },
     }
 
