@@ -20,6 +20,7 @@ AT_ONCE = 500
 MOST_LOOKED_AT = 20_000
 """Alerts that a search goes through, the newest ones."""
 MOST_TELLINGS = 200
+_LAST = "\U0010ffff"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +128,8 @@ def tellings_of(connection: Connection, alert: Alert) -> tuple[Telling, ...]:
 def _beginning(
     connection: Connection, column: Column[Any], beginning: str, most: int
 ) -> list[str]:
-    query = select(column).where(column.startswith(beginning, autoescape=True))
+    # A range, as it is found by the index, and nothing in it stands for anything else.
+    query = select(column).where(column >= beginning, column < beginning + _LAST)
     found: list[str] = list(connection.scalars(query.order_by(column).limit(most)))
     # The exact one sorts before all that are longer.
     return found[:1] if found[:1] == [beginning] else found
