@@ -57,7 +57,9 @@ def fits(wanted: Wanted, around: Surroundings, alert: Alert) -> bool:
     """Tell whether an alert is one that is asked for."""
     if not all_match(wanted.matchers, alert.labels):
         return False
-    muted = bool(around.muted_by(alert))
+    # Asked only where it matters: every silence is held against every alert.
+    it_matters = (State.MUTED in wanted.states) != (State.FIRING in wanted.states)
+    muted = it_matters and bool(around.muted_by(alert))
     states = states_of(alert, is_muted=muted, now=around.now)
     return not wanted.states or not wanted.states.isdisjoint(states)
 
