@@ -17,7 +17,7 @@ from tmcwatch.store.schema import alerts, deliveries, groups, members, silences
 
 AT_ONCE = 500
 """Alerts that are read together."""
-MOST_LOOKED_AT = 20_000
+MOST_LOOKED_AT = 10_000
 """Alerts that a search goes through, the newest ones."""
 MOST_TELLINGS = 200
 _LAST = "\U0010ffff"
