@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tmcwatch.cli.commands import COMMANDS
-from tmcwatch.domain.rule import BUILT_IN, WATCHING
+from tmcwatch.domain.built_in import BUILT_IN, WATCHING
 from tmcwatch.telemetry.families import documented
 
 ROOT = Path(__file__).parent.parent

@@ -10,7 +10,7 @@ import pytest
 from tests.acceptance.conftest import CONFIG
 from tests.oracle import episodes
 from tests.oracle import told as told_of
-from tmcwatch.domain.rule import ABOUT_OURSELVES
+from tmcwatch.domain.built_in import ABOUT_OURSELVES
 from tmcwatch.simulator import Dialect, small
 
 pytestmark = pytest.mark.usefixtures("uncounted")

@@ -104,6 +104,14 @@ def test_a_receiver_is_told_by_one_route_alone(call, config):
     assert f"not told to team by {second} once more: {first} tells it already" in lines
 
 
+def test_that_a_receiver_fails_is_told_to_another_one(explain, told):
+    labels = "rule=delivery_failing,name=finance,team=finance"
+    lines = explain(labels).stdout.splitlines()
+    said = 'rule="delivery_failing" and name="finance" hold'
+    assert f"told to team by the fall-back of route.routes[1] (line 11), as {said}" in lines
+    assert told(labels)["receivers"] == ["team"]
+
+
 def test_what_follows_from_the_rule_is_taken_for_granted_and_said(explain, told):
     assert '  taken to have alertname="failed", severity="critical" as well, as its rule has' in (
         explain("rule=failed").stdout.splitlines()

@@ -170,7 +170,10 @@ def test_files_that_cannot_be_read_are_told(tmp_path):
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("watc: {}", "c.yaml:4: watc: unknown key; allowed: accounts, grace, http, labels, log,"),
+        (
+            "watc: {}",
+            "c.yaml:4: watc: unknown key; allowed: accounts, fallback, grace, http, labels,",
+        ),
         ("watch: {settle: {floor: 1s}}", "watch.settle.floor: found '1s'; allowed: 2s to 1h"),
         (
             "watch: {settle: {floor: 1m, ceiling: 30s}}",
@@ -207,7 +210,7 @@ def test_files_that_cannot_be_read_are_told(tmp_path):
         ("labels: [{matchers: [], set: {}}]", "labels[0].set: "),
         ("labels: [{matchers: [], set: {a: [b]}}]", "set.a: found a list; allowed: a text"),
         ("rules: [{rule: faild}]", "rules[0].rule: found 'faild'; allowed: failed, plan_failed"),
-        ("rules: [{rule: failed}, {rule: failed}]", "rules[1].rule: 'failed' is taken already"),
+        ("rules: [{rule: failed}, {rule: failed}]", "rules[1].rule: never reached: the entry at"),
         ("rules: [{rule: failed, severity: bad}]", "found 'bad'; allowed: 'info', 'warning' or"),
         ("rules: {a: 1}", "rules: found a mapping; allowed: a list"),
         ("time_zone: Europe/Pari", "found 'Europe/Pari'; allowed: a time zone of the IANA list"),
@@ -314,6 +317,7 @@ def test_an_account_has_one_credential(problems, given, problem):
         ("log: {}", "webhook: {url: 'none'}", "receivers[0].webhook.url: must be an address"),
         ("receiver: team", "receiver: team, matchers: []", "route.matchers: unknown key; allowed"),
         ("receiver: team", "recever: team", "route.recever: unknown key; allowed: group_by, gr"),
+        ("log: {}}]", "log: {}}]\nfallback: x", "fallback: no receiver is named 'x'; there are"),
         ("receiver: team", "receiver: team, routes: [{receiver: x}]", "no receiver is named 'x'"),
         (
             "receiver: team",

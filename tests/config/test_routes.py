@@ -70,3 +70,11 @@ def test_a_receiver_says_what_is_a_storm_to_it(tmp_path, storm, limit):
     said = TEXT.replace("{name: team, log: {}}", f"{{name: team, log: {{}}, storm: {storm}}}")
     file.write_text(said)
     assert load(file, environ={}).receivers[0].storm == limit
+
+
+def test_a_receiver_that_fails_is_told_to_the_fallback(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text(TEXT + "fallback: oncall\n")
+    root = routing_tree(load(file, environ={}))
+    fails = {"rule": "delivery_failing", "severity": "warning", "name": "team"}
+    assert [route.receiver for route in routes_for(root, fails)] == ["oncall"]

@@ -7,10 +7,10 @@ import pytest
 from tests.domain.telling import PROD, alert, at, ended
 from tmcwatch.domain.absence import digest, is_opened_late, may_be_told
 from tmcwatch.domain.alert import EndReason, Severity
+from tmcwatch.domain.built_in import AWAY, BUILT_IN
 from tmcwatch.domain.condition import Condition
 from tmcwatch.domain.episode import ended as over
 from tmcwatch.domain.execution import Phase
-from tmcwatch.domain.rule import AWAY, BUILT_IN
 
 OUTAGE = Condition(rule=AWAY, account=PROD, kind="task", text="10:02 to 13:40 UTC", since=at(-99))
 FIRING = alert()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.domain.telling import LOAD, NOON, alert, at, ended
 from tmcwatch.domain.alert import Alert, EndReason, Severity, Status
+from tmcwatch.domain.built_in import BUILT_IN
 from tmcwatch.domain.episode import (
     Circumstances,
     Ownership,
@@ -31,7 +32,7 @@ from tmcwatch.domain.execution import (
     ends_of,
 )
 from tmcwatch.domain.matcher import matcher_from
-from tmcwatch.domain.rule import BUILT_IN, Nature
+from tmcwatch.domain.rule import Nature
 
 MANUAL: dict[str, Any] = {"trigger": Trigger.MANUAL}
 PLAN: dict[str, Any] = {"kind": Kind.PLAN}
@@ -132,7 +133,7 @@ def test_a_misfire_of_what_someone_paused_is_excused(reason):
 
 
 def test_the_labels_name_what_where_and_why():
-    assert opened(ended(Phase.MISFIRED, 1, reason="REMOTE_ENGINE_UNAVAILABLE")).labels == {
+    assert opened(ended(Phase.MISFIRED, 1, reason="DE_ENV_NOT_CONNECTED")).labels == {
         "alertname": "misfired",
         "rule": "misfired",
         "severity": "warning",
@@ -143,7 +144,7 @@ def test_the_labels_name_what_where_and_why():
         "id": "t1",
         "name": "load",
         "trigger": "scheduled",
-        "reason": "REMOTE_ENGINE_UNAVAILABLE",
+        "reason": "DE_ENV_NOT_CONNECTED",
     }
 
 

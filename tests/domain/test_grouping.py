@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.domain.telling import NOON, alert, at
 from tmcwatch.domain.alert import Alert, AlertId, Attention, EndReason, Severity, Status
+from tmcwatch.domain.built_in import WATCHING
 from tmcwatch.domain.grouping import (
     Group,
     Member,
@@ -19,7 +20,6 @@ from tmcwatch.domain.grouping import (
     told_notices,
 )
 from tmcwatch.domain.routing import Route
-from tmcwatch.domain.rule import WATCHING
 
 ROUTE = Route(receiver="team")  # waits 30 s, then 5 min, repeats after 24 h
 GROUP = Group(key="g", receiver="team", labels={})

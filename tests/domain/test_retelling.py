@@ -4,10 +4,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity, Status
+from tmcwatch.domain.built_in import WATCHING
 from tmcwatch.domain.delivery import Delivery, DeliveryId, State
 from tmcwatch.domain.message import Message
 from tmcwatch.domain.retelling import retold
-from tmcwatch.domain.rule import WATCHING
 
 TEN = datetime(2026, 11, 20, 10, tzinfo=UTC)
 NOON = TEN + timedelta(hours=2)

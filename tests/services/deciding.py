@@ -10,6 +10,7 @@ from sqlalchemy import select
 from tests.domain.telling import LOAD, PROD, at, row
 from tmcwatch.alerting.deciding import Decided, decide
 from tmcwatch.alerting.settings import Receiver, Settings
+from tmcwatch.domain.built_in import BUILT_IN
 from tmcwatch.domain.execution import (
     AccountName,
     ExecutionId,
@@ -20,7 +21,6 @@ from tmcwatch.domain.matcher import matcher_from
 from tmcwatch.domain.message import Message
 from tmcwatch.domain.observation import Looked, NamesRead
 from tmcwatch.domain.routing import Route
-from tmcwatch.domain.rule import BUILT_IN
 from tmcwatch.store import schema
 from tmcwatch.store.alerts import newest_alerts
 from tmcwatch.store.engine import Store

@@ -239,6 +239,7 @@ def test_settling_closes_alerts_of_rules_that_are_gone_in_silence(deciding):
 def test_settling_keeps_what_the_config_still_has(deciding):
     deciding.see(Phase.FAILED, 0)
     deciding.round(0.2)
+    deciding.store.write(lambda c: settle(c, SETTINGS, now=at(0.5)))
     before = _everything(deciding)
     deciding.store.write(lambda c: settle(c, SETTINGS, now=at(1)))
     assert _everything(deciding) == before

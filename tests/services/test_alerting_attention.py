@@ -11,9 +11,9 @@ from tests.services.deciding import SETTINGS, WATCHED, Deciding, route, tree
 from tmcwatch.alerting.deciding import decide
 from tmcwatch.alerting.grouping import put_into_groups, wake_groups_of
 from tmcwatch.domain.alert import AlertId, Attention, EndReason
+from tmcwatch.domain.built_in import BUILT_IN
 from tmcwatch.domain.episode import ended
 from tmcwatch.domain.execution import Phase, Trigger
-from tmcwatch.domain.rule import BUILT_IN
 from tmcwatch.store.alerts import save_alerts
 from tmcwatch.store.attention import save_attention
 from tmcwatch.store.groups import groups_of

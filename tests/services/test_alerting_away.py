@@ -8,9 +8,9 @@ import pytest
 from tests.domain.telling import PROD, at
 from tests.services.deciding import SETTINGS, Deciding
 from tmcwatch.alerting.settings import AccountLinks
+from tmcwatch.domain.built_in import AWAY
 from tmcwatch.domain.execution import Kind, Phase, SubjectId
 from tmcwatch.domain.observation import Looked
-from tmcwatch.domain.rule import AWAY
 from tmcwatch.domain.window import Window
 from tmcwatch.store.alerts import held_alerts
 from tmcwatch.store.conditions import lasting_conditions

@@ -8,6 +8,7 @@ import pytest
 from tmcwatch.alerting.deciding import decide
 from tmcwatch.alerting.settings import Receiver, Settings
 from tmcwatch.domain.alert import EndReason
+from tmcwatch.domain.built_in import BUILT_IN
 from tmcwatch.domain.execution import (
     AccountName,
     ExecutionId,
@@ -19,7 +20,6 @@ from tmcwatch.domain.execution import (
 )
 from tmcwatch.domain.observation import Looked, NamesRead
 from tmcwatch.domain.routing import Route
-from tmcwatch.domain.rule import BUILT_IN
 from tmcwatch.store.alerts import newest_alerts
 from tmcwatch.store.opening import open_store
 from tmcwatch.tracking.absorbing import absorb, absorb_names

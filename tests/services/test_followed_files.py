@@ -68,6 +68,25 @@ async def test_broken_authorities_change_nothing_until_they_are_good_again(follo
         assert len(loaded) == 1
 
 
+async def test_rules_in_a_file_that_changes_or_appears_are_used_within_seconds(
+    following, tmp_path
+):
+    path = tmp_path / "tmcwatch.yaml"
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    async with following() as loaded:
+        path.write_text(CONFIG + "rule_files: [rules/*.yaml]")
+        await anyio.sleep(11)
+        (rules / "a.yaml").write_text("rules: [{name: mine}]")
+        await anyio.sleep(11)
+        (rules / "a.yaml").write_text("rules: [{name: broken")
+        await anyio.sleep(60)
+        (rules / "a.yaml").write_text("rules: [{name: other}]")
+        await anyio.sleep(11)
+    found = [[rule.name for rule in config.every_rule] for config in loaded]
+    assert found == [[], ["mine"], ["other"]]
+
+
 async def test_a_file_that_a_new_config_names_is_followed_from_then_on(following, tmp_path):
     authority(tmp_path, "other")
     async with following() as loaded:

@@ -4,32 +4,29 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from tmcwatch.alerting.circumstances import Known, known_at_first, of_bad_end, of_success
+from tmcwatch.alerting.coming_due import come_due, due_next
+from tmcwatch.alerting.expiring import expiring_tokens
+from tmcwatch.alerting.first_look import watch_rules
 from tmcwatch.alerting.flushing import flush_groups
 from tmcwatch.alerting.grouping import put_into_groups
 from tmcwatch.alerting.holding import Holding, holding_of, let_go
 from tmcwatch.alerting.ourselves import about_ourselves, is_about_nothing
-from tmcwatch.alerting.settings import AccountLinks, Settings
+from tmcwatch.alerting.regrouping import regroup
+from tmcwatch.alerting.settings import Settings
 from tmcwatch.domain.alert import Alert, EndReason
+from tmcwatch.domain.built_in import ABOUT_OURSELVES, WATCHING
 from tmcwatch.domain.episode import (
     EXPIRES_AFTER,
-    Circumstances,
     alert_id,
     changed_alerts,
     ended,
     expired,
+    is_shared,
 )
-from tmcwatch.domain.execution import (
-    ENDS,
-    AccountName,
-    Kind,
-    Phase,
-    Subject,
-    SubjectId,
-    Transition,
-)
-from tmcwatch.domain.link import run_link
+from tmcwatch.domain.execution import ENDS, AccountName, Kind, Phase, SubjectId, Transition
 from tmcwatch.domain.ourselves import Concern, opened
-from tmcwatch.domain.rule import ABOUT_OURSELVES, WATCHING
+from tmcwatch.domain.rule import rule_named
 from tmcwatch.domain.scope import EVERYTHING
 from tmcwatch.store.alerts import (
     ongoing_alerts,
@@ -40,9 +37,9 @@ from tmcwatch.store.alerts import (
 from tmcwatch.store.capture import accounts_with_history_read
 from tmcwatch.store.conditions import untold_conditions
 from tmcwatch.store.engine import Connection
-from tmcwatch.store.executions import first_success_after
 from tmcwatch.store.groups import leave_groups
 from tmcwatch.store.outbox import bury_orphans
+from tmcwatch.store.parked import forget_targets
 from tmcwatch.store.subjects import Failing, failing, load_subjects, unnamed
 from tmcwatch.store.transitions import (
     cursor,
@@ -68,21 +65,30 @@ class Decided:
     owed: int
     """Deliveries written to the outbox."""
     next_at: datetime | None
-    """When the next group is due."""
+    """When the next group or alert is due."""
     alerts: tuple[Alert, ...]
 
 
-def decide(connection: Connection, settings: Settings, *, now: datetime) -> Decided:
-    """Decide on everything new, and on everything whose time has come."""
+def decide(
+    connection: Connection, settings: Settings, *, now: datetime, since: datetime | None = None
+) -> Decided:
+    """Decide on everything new, and on everything whose time has come.
+
+    `since` is when this watching began, where that is known.
+    """
     waiting = transitions_after(connection, cursor(connection, CURSOR), most=AT_ONCE)
     ready = _named_or_late(connection, waiting, now=now)
     holding = holding_of(connection, settings)
     changed = _decided_on_all(connection, settings, ready, holding)
     is_drained = len(ready) == len(waiting) < AT_ONCE
     noted = untold_conditions(connection, most=AT_ONCE)
+    undecided = {transition.account for _, transition in waiting[len(ready) :]}
+    due = come_due(connection, undecided=undecided, since=since, now=now, most=AT_ONCE)
     for alert in (
         *_expired(connection, now),
+        *(due if len(waiting) < AT_ONCE else ()),
         *_openings(connection, settings, now),
+        *expiring_tokens(connection, settings, now=now),
         *about_ourselves(connection, settings, noted, now=now),
         *let_go(connection, settings, holding, is_drained=is_drained, now=now),
     ):
@@ -93,7 +99,7 @@ def decide(connection: Connection, settings: Settings, *, now: datetime) -> Deci
     return Decided(
         more=AT_ONCE in {len(ready), len(noted), flushed.groups},
         owed=flushed.owed,
-        next_at=flushed.next_at,
+        next_at=min(filter(None, (flushed.next_at, due_next(connection, now))), default=None),
         alerts=tuple(changed.values()),
     )
 
@@ -102,28 +108,38 @@ def settle(connection: Connection, settings: Settings, *, now: datetime) -> None
     """Settle what a changed config leaves behind, before the first round with it.
 
     Alerts of rules that are gone are closed, silently, as are those that say how an account or a
-    list is watched that no longer is, and those of tasks and plans that are no longer in scope;
-    deliveries to targets that are gone become
-    dead letters, which a person can see.
+    list is watched that no longer is, and those of tasks and plans that are no longer in scope.
+    Alerts of groups that no route leads to any more are grouped anew; deliveries to targets that
+    are gone become dead letters, which a person can see.
     """
-    names = {rule.name for rule in settings.rules if rule.enabled} | {WATCHING.name}
+    watch_rules(connection, settings, now=now)
     gone = [
         alert
         for alert in open_alerts(connection)
-        if alert.rule not in names
+        if _is_off(settings, alert)
         or is_about_nothing(settings, alert)
         or _is_outside(connection, settings, alert)
     ]
     # Out of their groups first: what a person closes is told to those who know of it.
     leave_groups(connection, [alert.id for alert in gone])
     save_alerts(connection, (ended(alert, EndReason.CLOSED, at=now, now=now) for alert in gone))
-    targets = {name for receiver in settings.receivers.values() for name in receiver.targets}
-    bury_orphans(connection, targets, now)
+    regroup(connection, settings, now=now)
+    bury_orphans(connection, settings.targets, now)
+    forget_targets(connection, settings.targets, now=now)
+
+
+def _is_off(settings: Settings, alert: Alert) -> bool:
+    """Tell whether no rule, or one that is off, is about what an alert is about."""
+    if alert.rule == WATCHING.name:
+        return False
+    enabled = {rule.name for rule in settings.rules if rule.enabled}
+    today = None if is_shared(alert) else rule_named(settings.rules, alert.rule, alert.labels)
+    return alert.rule not in enabled or (today is not None and not today.enabled)
 
 
 def _is_outside(connection: Connection, settings: Settings, alert: Alert) -> bool:
     scope = settings.scopes.get(AccountName(alert.labels["account"]), EVERYTHING)
-    if scope == EVERYTHING or alert.rule in ABOUT_OURSELVES:
+    if scope == EVERYTHING or alert.rule in ABOUT_OURSELVES or is_shared(alert):
         return False
     kind, id_ = Kind(alert.labels["kind"]), SubjectId(alert.labels["id"])
     found = load_subjects(connection, AccountName(alert.labels["account"]), kind, [id_])
@@ -154,71 +170,60 @@ def _decided_on_all(
 ) -> dict[str, Alert]:
     """Answer with the alerts that transitions changed and that are not held back."""
     changed: dict[str, Alert] = {}
+    if not ready:
+        return changed
+    known = known_at_first(connection, settings)
     for sequence, transition in ready:
-        for alert in _decided(connection, settings, transition, sequence):
+        for alert in _decided(connection, settings, transition, sequence, known=known):
             save_alerts(connection, [alert])
-            if not holding.keeps(connection, transition, alert):
+            if is_shared(alert):
+                known.note(alert)
+            # One that is still pending, or ended so, is told to nobody.
+            if not holding.keeps(connection, transition, alert) and alert.due_at is None:
                 changed[alert.id] = alert
-    if ready:
-        save_cursor(connection, CURSOR, ready[-1][0])
+    save_cursor(connection, CURSOR, ready[-1][0])
     return changed
 
 
 def _decided(
-    connection: Connection, settings: Settings, transition: Transition, sequence: int
+    connection: Connection,
+    settings: Settings,
+    transition: Transition,
+    sequence: int,
+    *,
+    known: Known,
 ) -> tuple[Alert, ...]:
     account, kind, subject = transition.account, transition.kind, transition.subject
     if transition.quiet or transition.phase not in ENDS or subject is None:
         return ()
+    is_good = transition.phase is Phase.SUCCEEDED
     ongoing = ongoing_alerts(connection, account, kind, subject)
-    if transition.phase is Phase.SUCCEEDED and not ongoing:
+    shared = known.shared_of(account) if known.shared else ()
+    if is_good and not ongoing and not shared:
         return ()  # nearly all that is decided on: nothing to end, so nothing else is asked
     found = load_subjects(connection, account, kind, [subject]).get(subject)
     names = found[0] if found else unnamed(subject, kind)
     if not settings.scopes.get(account, EVERYTHING).includes(names):
         return ()  # seen before its name was known
-    last_success = found[1].last_success_at if found else None
-    # Asked only where a newer success is known; the log says whether it was seen before this end.
-    after = (
-        first_success_after(
-            connection, account, kind, subject=subject, moment=transition.at, before=sequence
+    circumstances = (
+        of_success(connection, transition, names, is_shared=bool(shared))
+        if is_good
+        else of_bad_end(
+            connection,
+            settings,
+            transition,
+            names,
+            last_success=found[1].last_success_at if found else None,
+            place=sequence,
+            known=known,
         )
-        if last_success is not None and last_success >= transition.at
-        else None
     )
     return changed_alerts(
         transition,
-        ongoing,
+        (*ongoing, *shared),
         settings.rules,
         ownership=settings.ownership,
-        circumstances=Circumstances(
-            subject=names,
-            success_after=after,
-            link=_link(settings.accounts.get(account, AccountLinks()), names, transition),
-            broken_tasks=_broken_tasks(connection, transition),
-        ),
-    )
-
-
-def _broken_tasks(connection: Connection, transition: Transition) -> tuple[str, ...]:
-    tasks = transition.breakage.tasks if transition.breakage else ()
-    found = load_subjects(connection, transition.account, Kind.TASK, tasks) if tasks else {}
-    return tuple(found[task][0].name if task in found else task for task in tasks)
-
-
-def _link(links: AccountLinks, subject: Subject, transition: Transition) -> str:
-    if subject.kind is not Kind.TASK and "{kind}" not in links.template:
-        return ""  # the way to a plan's run is not known
-    return run_link(
-        links.template,
-        {
-            "region": links.region,
-            "environment_id": subject.environment_id,
-            "workspace_id": subject.workspace_id,
-            "kind": subject.kind.value,
-            "id": subject.id,
-            "execution_id": transition.execution,
-        },
+        circumstances=circumstances,
     )
 
 

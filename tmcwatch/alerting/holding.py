@@ -2,15 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tmcwatch.alerting.settings import Settings
 from tmcwatch.domain.absence import digest, is_opened_late, may_be_told
 from tmcwatch.domain.alert import Alert, AlertId, Status
+from tmcwatch.domain.built_in import AWAY
 from tmcwatch.domain.condition import Condition
 from tmcwatch.domain.execution import AccountName, Kind, Transition
-from tmcwatch.domain.rule import AWAY, Rule
+from tmcwatch.domain.rule import Rule
 from tmcwatch.store.alerts import held_alerts, hold, release
 from tmcwatch.store.capture import lists_catching_up
 from tmcwatch.store.conditions import end_condition, lasting_conditions_of
@@ -29,10 +30,12 @@ class Holding:
     def keeps(self, connection: Connection, transition: Transition, alert: Alert) -> bool:
         """Hold an alert back if it came of an outage; answers whether it is.
 
-        A failure of just now is told at once, with what was held of its task or plan.
+        A failure of just now is told at once, with what was held of its task or plan. One that
+        ended before it counted is held no longer: the digest is not to count it.
         """
         if alert.id in self.held:
-            if transition.backfilled or alert.status is Status.RESOLVED:
+            never_counted = alert.due_at is not None and alert.status is Status.RESOLVED
+            if not never_counted and (transition.backfilled or alert.status is Status.RESOLVED):
                 return True
             release(connection, [alert.id])
             self.held.discard(alert.id)
@@ -95,13 +98,19 @@ def _told(
     now: datetime,
 ) -> Iterator[Alert]:
     outages = holding.outages.get(account, ())
+    # What is not due yet is told by its own clock, and is nothing that the digest knows of.
+    counted = [
+        replace(alert, due_at=None)
+        for alert in held
+        if alert.due_at is None or alert.due_at <= now
+    ]
     if holding.rule is not None:
         together = digest(
-            holding.rule, account, outages, held, ownership=settings.ownership, now=now
+            holding.rule, account, outages, counted, ownership=settings.ownership, now=now
         )
         if together is not None:
             yield together
-    yield from (alert for alert in held if alert.status is Status.FIRING)
+    yield from (alert for alert in counted if alert.status is Status.FIRING)
 
 
 def _end(connection: Connection, outages: Sequence[Condition], *, now: datetime) -> None:

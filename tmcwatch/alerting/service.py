@@ -35,18 +35,19 @@ class Alerter:
 
     async def run(self) -> None:
         """Decide until cancelled. Raises StoreError where the store fails."""
-        work = partial(settle, settings=self.settings, now=self.now())
+        since = self.now()
+        work = partial(settle, settings=self.settings, now=since)
         await self.in_thread(self.store.write, work)
         while True:
             await anyio.lowlevel.checkpoint()
             mark = self.changed.reset()
-            decided = await self.round()
+            decided = await self.round(since)
             if not decided.more:
                 await self.changed.wait(self._until(decided.next_at), since=mark)
 
-    async def round(self) -> Decided:
-        """Decide once on everything that is there."""
-        work = partial(decide, settings=self.settings, now=self.now())
+    async def round(self, since: datetime | None = None) -> Decided:
+        """Decide once on everything that is there; `since` is when the watching began."""
+        work = partial(decide, settings=self.settings, now=self.now(), since=since)
         decided = await self.in_thread(self.store.write, work)
         assert isinstance(decided, Decided)  # noqa: S101 - what `work` answers with
         if decided.owed:

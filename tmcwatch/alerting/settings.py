@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 
 from tmcwatch.domain.episode import Ownership
 from tmcwatch.domain.execution import AccountName, Kind
@@ -44,7 +44,14 @@ class Settings:
     """What is watched of each account."""
     scopes: Mapping[AccountName, Scope] = field(default_factory=dict)
     """Of the accounts that are not watched as a whole."""
+    expiries: Mapping[AccountName, date] = field(default_factory=dict)
+    """The days on which tokens expire, where the config names them."""
     external_url: str = ""
+
+    @property
+    def targets(self) -> frozenset[str]:
+        """Every way of telling every receiver, as in the outbox."""
+        return frozenset(name for one in self.receivers.values() for name in one.targets)
 
 
 def group_key(route: Route, labels: Mapping[str, str]) -> str:

@@ -22,6 +22,7 @@ from tmcwatch.config import (
     check_files,
     fingerprint,
     load,
+    rule_files,
 )
 from tmcwatch.serving.access import AccessToken, May
 from tmcwatch.serving.application import application
@@ -118,14 +119,14 @@ class Daemon:
                 problems = [str(problem) for problem in error.problems]
                 self._refuse(problems)
                 return problems
-            named_before = authority_files(self._config)
+            named_before = _followed(self._config)
             self._use(config)
-            if authority_files(config) != named_before:
+            if _followed(config) != named_before:
                 self._seen = await self._world.in_thread(self._fingerprint)
             return []
 
     def _fingerprint(self) -> str:
-        return fingerprint(self._path, *authority_files(self._config))
+        return fingerprint(self._path, *_followed(self._config))
 
     def _load(self) -> Config:
         config = load(self._path, environ=self._world.environ)
@@ -189,12 +190,18 @@ class Daemon:
     async def _follow_file(self) -> None:
         """Reload when the content of the file changes, as by a ConfigMap's swapped link.
 
-        So it is with a file of certificate authorities, which only new clients read.
+        So it is with files of rules, also new ones, and with a file of certificate authorities,
+        which only new clients read.
         """
         while True:
             await anyio.sleep(LOOK_FOR_CHANGES_EVERY)
             if await self._world.in_thread(self._fingerprint) != self._seen:
                 await self.reload()
+
+
+def _followed(config: Config) -> tuple[Path, ...]:
+    """Answer with the files that a config stands on, besides its own."""
+    return (*authority_files(config), *rule_files(config))
 
 
 def _bound(config: Config) -> socket.socket:

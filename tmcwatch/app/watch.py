@@ -16,16 +16,16 @@ from tmcwatch.app.budgets import BudgetKeeping, open_budgets, write_last_changes
 from tmcwatch.app.parts import Parts, store_fails
 from tmcwatch.app.planning import warn
 from tmcwatch.app.pollers import Pollers, Service
+from tmcwatch.app.throttling import ThrottleWatch
 from tmcwatch.app.wiring import (
     kinds_of,
-    rules_of,
     scopes_of,
     settings_of,
     targets_of,
     watchfulness_of,
 )
 from tmcwatch.app.world import World
-from tmcwatch.config import Config
+from tmcwatch.config import Config, rules_of
 from tmcwatch.delivering import Means, Target, deliver, words_for
 from tmcwatch.domain.execution import AccountName
 from tmcwatch.domain.observation import Observation
@@ -114,12 +114,25 @@ class _Watch:
             for keeping in self._keepings:
                 name = f"remembering the budget of {keeping.name}"
                 polling.start_soon(self._keep, name, keeping.run)
+                name = f"watching for refusals of {keeping.name}"
+                polling.start_soon(self._keep, name, self._throttle_watch(keeping).run)
             self._parts.health.started()
             await stop.wait()
             polling.cancel_scope.cancel()
         # Shielded, so that the next process begins with what the last request told.
         with anyio.move_on_after(LAST_ROUND_WITHIN, shield=True):
             await write_last_changes(self._keepings)
+
+    def _throttle_watch(self, keeping: BudgetKeeping) -> ThrottleWatch:
+        sharing = (one for one in self._config.accounts if one.budget_name == keeping.name)
+        return ThrottleWatch(
+            name=keeping.name,
+            accounts=tuple(AccountName(account.name) for account in sharing),
+            budget=keeping.budget,
+            store=self._parts.store,
+            world=self._world,
+            changed=self._parts.changed,
+        )
 
     def _expect(self) -> None:
         kinds = kinds_of(self._config)
@@ -142,6 +155,7 @@ class _Watch:
             random=self._world.random,
             words=partial(words_for, time_zone=self._config.time_zone),
             observed=_Observed(self._parts.metrics),
+            changed=self._parts.changed,
         )
         return partial(deliver, target, bell=self._parts.owed, means=means)
 

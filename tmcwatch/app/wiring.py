@@ -2,7 +2,6 @@
 
 import ssl
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -19,12 +18,11 @@ from tmcwatch.api.connection import http_client, trusting
 from tmcwatch.api.service_account import ServiceAccount
 from tmcwatch.api.token import Token, TokenFile, TokenText
 from tmcwatch.app.world import World
-from tmcwatch.config import Account, Config, routing_tree
+from tmcwatch.config import Account, Config, routing_tree, rules_of
 from tmcwatch.delivering import OnUncertain, Target
 from tmcwatch.domain.episode import Ownership
 from tmcwatch.domain.execution import AccountName, Kind
 from tmcwatch.domain.link import DEFAULT
-from tmcwatch.domain.rule import BUILT_IN, Rule
 from tmcwatch.domain.scope import Scope
 from tmcwatch.domain.settling import Bounds
 from tmcwatch.domain.sight import patience
@@ -43,24 +41,6 @@ def kinds_of(config: Config) -> tuple[Kind, ...]:
     """Answer with what is watched of each account."""
     wanted = ((Kind.TASK, config.watch.tasks), (Kind.PLAN, config.watch.plans))
     return tuple(kind for kind, is_wanted in wanted if is_wanted)
-
-
-def rules_of(config: Config) -> tuple[Rule, ...]:
-    """Answer with the built-in rules as the config changes them."""
-    rules = dict(BUILT_IN)
-    for setting in config.rules:
-        rule = rules[setting.rule]
-        severity = setting.severity or rule.severity
-        rules[setting.rule] = replace(
-            rule,
-            enabled=rule.enabled if setting.enabled is None else setting.enabled,
-            severity=severity,
-            manual_severity=None if setting.severity else rule.manual_severity,
-            inside_plans=(
-                rule.inside_plans if setting.inside_plans is None else setting.inside_plans
-            ),
-        )
-    return tuple(rules.values())
 
 
 def settings_of(config: Config) -> Settings:
@@ -95,6 +75,11 @@ def settings_of(config: Config) -> Settings:
         },
         kinds=frozenset(kinds_of(config)),
         scopes=scopes_of(config),
+        expiries={
+            AccountName(account.name): account.token_expires
+            for account in config.accounts
+            if account.token_expires is not None
+        },
         external_url=config.http.external_url,
     )
 

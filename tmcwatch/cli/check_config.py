@@ -15,10 +15,11 @@ from tmcwatch.cli.configured import checked
 from tmcwatch.cli.ending import Failed, found_wrong, one_line, unreachable, wrong_usage
 from tmcwatch.cli.live import Seen, ask_all
 from tmcwatch.cli.options import config_option, example, json_option, print_json
-from tmcwatch.cli.routed import facts_of, labels_from, lines_of, routed
+from tmcwatch.cli.routed import facts_of, lines_of, routed
 from tmcwatch.config import Config, ConfigError
 from tmcwatch.config.model import ChildRoute
 from tmcwatch.config.problems import key_text
+from tmcwatch.domain.labels import labels_from
 from tmcwatch.domain.matcher import MatcherError
 from tmcwatch.telemetry.logs import configure
 
@@ -45,13 +46,9 @@ def command(*, path: Path, live: bool, route: str | None, as_json: bool) -> None
     asked = None if route is None else _labels(route)
     if asked is not None and live:
         raise wrong_usage("tmcwatch check-config: --route asks the config alone, not --live")
-    try:
-        config = _possible(path)
-    except ConfigError as error:
-        problems = [str(problem) for problem in error.problems]
-        if as_json:
-            print_json({"file": str(path), "ok": False, "problems": problems})
-        raise wrong_usage(*problems) from error
+    config = _usable(path, as_json=as_json)
+    for warning in _warnings(config):
+        click.echo(f"{path}: warning: {warning}", err=True)
     if asked is not None:
         _explain(config, asked, as_json=as_json)
         return
@@ -87,6 +84,17 @@ def _explain(config: Config, labels: dict[str, str], *, as_json: bool) -> None:
         click.echo(f"  {one_line(line)}" if line.startswith(" ") else one_line(line))
 
 
+def _usable(path: Path, *, as_json: bool) -> Config:
+    """Load a file, or end the command with a line for each problem."""
+    try:
+        return _possible(path)
+    except ConfigError as error:
+        problems = [str(problem) for problem in error.problems]
+        if as_json:
+            print_json({"file": str(path), "ok": False, "problems": problems})
+        raise wrong_usage(*problems) from error
+
+
 def _possible(path: Path) -> Config:
     """Load a file that TMC's limits allow to work; raises ConfigError with all that is wrong."""
     config = checked(path)
@@ -94,6 +102,13 @@ def _possible(path: Path) -> Config:
     if problems:
         raise ConfigError(problems)
     return config
+
+
+def _warnings(config: Config) -> Iterator[str]:
+    """Say what may be meant so, and rarely is."""
+    if config.fallback is None and len(config.receivers) > 1:
+        root = config.route.receiver
+        yield f"no fallback: that another receiver cannot be told is told to {root!r}"
 
 
 def _ask(config: Config) -> list[Seen]:
@@ -118,7 +133,7 @@ def _counts(config: Config) -> dict[str, int]:
         "receivers": len(config.receivers),
         "routes": 1 + sum(1 for _ in _branches(config.route.routes)),
         "labels": len(config.labels),
-        "rules": len(config.rules),
+        "rules": len(config.every_rule),
     }
 
 

@@ -4,17 +4,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tmcwatch.alerting.settings import Settings
-from tmcwatch.app.wiring import rules_of, settings_of
-from tmcwatch.config import Config
+from tmcwatch.app.wiring import settings_of
+from tmcwatch.config import Config, rules_of
 from tmcwatch.config.durations import duration_text
 from tmcwatch.config.problems import suggestion
 from tmcwatch.config.values import RESERVED_LABELS
 from tmcwatch.domain.alert import Severity
+from tmcwatch.domain.built_in import WATCHING
 from tmcwatch.domain.execution import Kind
-from tmcwatch.domain.matcher import Matcher, MatcherError, Operator, all_match, matcher_from
+from tmcwatch.domain.labels import labels_text
+from tmcwatch.domain.matcher import Matcher, all_match
 from tmcwatch.domain.repeating import STATES_AFTER, VERDICTS_AFTER
 from tmcwatch.domain.routing import Route
-from tmcwatch.domain.rule import WATCHING
+from tmcwatch.domain.rule import rule_named
 from tmcwatch.domain.walk import Outcome, Path, Step, walked
 
 _USUAL = f"{duration_text(VERDICTS_AFTER)}, or {duration_text(STATES_AFTER)} for lasting states"
@@ -44,25 +46,19 @@ class Routed:
         return key if line is None else f"{key} (line {line})"
 
     def route(self, path: Path) -> str:
-        return self.place(key_of(path))
+        if self.is_written(path):
+            return self.place(key_of(path))
+        return f"the fall-back of {self.route(path[:-1])}"
+
+    def is_written(self, path: Path) -> bool:
+        """Tell whether a route stands in the file: fall-backs are added to it."""
+        return not path or key_of(path) in self.lines
 
     @property
     def receivers(self) -> list[str]:
         """Name who is told, each once."""
         takers = (step.route.receiver for step in self.steps if step.outcome is Outcome.TAKES)
         return list(dict.fromkeys(takers))
-
-
-def labels_from(text: str) -> dict[str, str]:
-    """Read `severity="critical",name="x"`. Raises MatcherError with what is wrong."""
-    labels: dict[str, str] = {}
-    for part in _parts(text.strip().removeprefix("{").removesuffix("}")):
-        found = matcher_from(part)
-        if found.operator is not Operator.EQUAL:
-            raise MatcherError(f'{part!r}: an alert has values, such as severity="critical"')
-        if labels.setdefault(found.label, found.value) != found.value:
-            raise MatcherError(f"{part!r}: {found.label} is given twice")
-    return labels
 
 
 def routed(config: Config, given: Mapping[str, str]) -> Routed:
@@ -74,6 +70,7 @@ def routed(config: Config, given: Mapping[str, str]) -> Routed:
         if all_match(owner.matchers, labels):
             owned.append((place, owner.matchers, owner.labels))
             labels |= owner.labels
+    labels |= assumed  # what a rule adds goes before what the config adds to all
     return Routed(
         given=given,
         assumed=assumed,
@@ -88,20 +85,20 @@ def routed(config: Config, given: Mapping[str, str]) -> Routed:
 
 def lines_of(found: Routed) -> Iterator[str]:
     """Explain it, those who are told first."""
-    yield f"an alert with {_text(found.given)}"
+    yield f"an alert with {labels_text(found.given)}"
     if found.assumed:
-        yield f"  taken to have {_text(found.assumed)} as well, as its rule has"
+        yield f"  taken to have {labels_text(found.assumed)} as well, as its rule has"
     for place, matchers, labels in found.owned:
         why = _conditions(matchers) or "it has no matchers"
-        yield f"  gets {_text(labels)} from {found.place(f'labels[{place}]')}, as {why}"
+        yield f"  gets {labels_text(labels)} from {found.place(f'labels[{place}]')}, as {why}"
     for doubt in found.doubts:
         yield f"  but {doubt}"
     for step in found.steps:
         if step.outcome is Outcome.TAKES:
             yield from _told(step, found)
-    others = [step for step in found.steps if step.outcome is not Outcome.TAKES]
-    for step in others:
-        yield _passed(step, found)
+    for step in found.steps:
+        if step.outcome is not Outcome.TAKES and found.is_written(step.path):
+            yield _passed(step, found)
 
 
 def facts_of(found: Routed) -> dict[str, object]:
@@ -113,6 +110,7 @@ def facts_of(found: Routed) -> dict[str, object]:
         "routes": [
             {
                 "route": key_of(step.path),
+                "is_fallback": not found.is_written(step.path),
                 "outcome": step.outcome.value,
                 "receiver": step.route.receiver,
                 "matchers": [str(matcher) for matcher in step.route.matchers],
@@ -123,6 +121,7 @@ def facts_of(found: Routed) -> dict[str, object]:
                 **_waits(step.route),
             }
             for step in found.steps
+            if step.outcome is Outcome.TAKES or found.is_written(step.path)
         ],
     }
 
@@ -186,36 +185,31 @@ def _waits(route: Route) -> dict[str, str]:
     }
 
 
-def _text(labels: Mapping[str, str]) -> str:
-    made = (
-        Matcher(label=name, operator=Operator.EQUAL, value=text) for name, text in labels.items()
-    )
-    return ", ".join(str(one) for one in made) or "no labels"
-
-
 def _assumed(config: Config, given: Mapping[str, str]) -> dict[str, str]:
     """Answer with what an alert of the given rule has besides."""
     name = given.get("rule") or given.get("alertname")
     if name is None:
         return {}
-    known = {rule.name: rule for rule in (*rules_of(config), WATCHING)}
-    severity = {"severity": known[name].severity.value} if name in known else {}
-    usual = {"alertname": name, "rule": name, **severity}
+    rule = rule_named((*rules_of(config), WATCHING), name, given)
+    own = {} if rule is None else {"severity": rule.severity.value, **rule.labels}
+    usual = {"alertname": name, "rule": name, **own}
     return {label: text for label, text in usual.items() if label not in given}
 
 
 def _doubts(config: Config, given: Mapping[str, str]) -> Iterator[str]:
     """Give what no alert has, as far as the config tells."""
-    known = RESERVED_LABELS | {name for owner in config.labels for name in owner.labels}
+    rules = (*rules_of(config), WATCHING)
+    added = [owner.labels for owner in config.labels] + [rule.labels for rule in rules]
+    known = RESERVED_LABELS.union(*added)
     for name in given:
         if name not in known:
             yield f"no alert has the label {name}.{suggestion(name, known)}"
-    rules = [*(rule.name for rule in rules_of(config)), WATCHING.name]
+    names = list(dict.fromkeys(rule.name for rule in rules))
     accounts = [account.name for account in config.accounts]
     severities = [severity.value for severity in Severity]
     for label, what, values in (
-        ("rule", "rule", rules),
-        ("alertname", "rule", rules),
+        ("rule", "rule", names),
+        ("alertname", "rule", names),
         ("severity", "severity", severities),
         ("account", "account", accounts),
         ("kind", "kind", _KINDS),
@@ -223,24 +217,6 @@ def _doubts(config: Config, given: Mapping[str, str]) -> Iterator[str]:
         value = given.get(label)
         if value is not None and value not in values:
             yield f"there is no {what} {value!r}.{suggestion(value, values)}"
-    yield from (
-        f"the rule {rule.name} is switched off"
-        for rule in rules_of(config)
-        if not rule.enabled and rule.name in {given.get("rule"), given.get("alertname")}
-    )
-
-
-def _parts(text: str) -> Iterator[str]:
-    """Part at commas that stand outside of quotes."""
-    part, is_quoted, is_escaped = "", False, False
-    for sign in text:
-        if sign == "," and not is_quoted:
-            yield part
-            part = ""
-            continue
-        if sign == '"' and not is_escaped:
-            is_quoted = not is_quoted
-        is_escaped = sign == "\\" and not is_escaped
-        part += sign
-    if part.strip():
-        yield part
+    rule = rule_named(rules, given.get("rule") or given.get("alertname") or "", given)
+    if rule is not None and not rule.enabled:
+        yield f"the rule {rule.name} is switched off"

@@ -5,6 +5,8 @@ from tmcwatch.config.loading import check_files, fingerprint, load
 from tmcwatch.config.model import Account, Config, Receiver
 from tmcwatch.config.problems import ConfigError, Problem
 from tmcwatch.config.routes import routing_tree
+from tmcwatch.config.rule_files import rule_files
+from tmcwatch.config.rules import rules_of
 from tmcwatch.config.schema import json_schema
 
 __all__ = [
@@ -19,4 +21,6 @@ __all__ = [
     "json_schema",
     "load",
     "routing_tree",
+    "rule_files",
+    "rules_of",
 ]

@@ -30,6 +30,9 @@ from tmcwatch.config.receivers import (
     receiver_files,
     unusable_kinds,
 )
+from tmcwatch.config.rule_checks import rule_problems, written_rules
+from tmcwatch.config.rule_files import complaints, rule_documents, rules_in
+from tmcwatch.config.rule_settings import RuleSetting
 from tmcwatch.telemetry.logs import redact
 
 Found = Iterator[tuple[KeyPath, str]]
@@ -49,14 +52,38 @@ def load(path: Path, *, environ: Mapping[str, str]) -> Config:
         _note(document, explained(error, document, model))
     _note(document, crosschecks(document.value, kinds()))
     _note(document, _notifier_problems(document))
-    if config is None or document.problems:
-        ordered = sorted(document.problems, key=lambda p: (p.line or 0, p.column or 0, p.key))
+    filed, problems = _filed_rules(document)
+    if config is None or document.problems or problems:
         # Without its cause, whose text may hold what an operator wrote, secrets included.
-        raise ConfigError(ordered) from None
+        raise ConfigError([*_ordered(document), *problems]) from None
     for secret in secrets_of(config):
         redact(secret)
     lines = {key_text(path): mark.line for path, mark in document.marks.items()}
-    return config.placed(Places(file=str(path), lines=lines))
+    return config.placed(Places(file=str(path), lines=lines), filed)
+
+
+def _filed_rules(config: Document) -> tuple[tuple[RuleSetting, ...], list[Problem]]:
+    """Answer with the rules of all rule files, and with what is wrong in these files.
+
+    What is wrong with the config's own rules, which are checked together with them, it is told.
+    """
+    read = tuple(rule_documents(config))
+    broken = [one for one in read if isinstance(one, ConfigError)]
+    documents = [one for one in read if isinstance(one, Document)]
+    rules: list[RuleSetting] = []
+    for document in documents:
+        try:
+            rules.extend(rules_in(document))
+        except ValidationError as error:
+            _note(document, complaints(error, document))
+    for document, path, text in rule_problems(written_rules([config, *documents])):
+        _note(document, iter([(path, text)]))
+    told = [problem for error in broken for problem in error.problems]
+    return tuple(rules), [*told, *(problem for one in documents for problem in _ordered(one))]
+
+
+def _ordered(document: Document) -> list[Problem]:
+    return sorted(document.problems, key=lambda p: (p.line or 0, p.column or 0, p.key))
 
 
 def check_files(config: Config) -> list[Problem]:

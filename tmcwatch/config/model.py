@@ -6,15 +6,18 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr
 
 from tmcwatch.config.durations import Duration, between
 from tmcwatch.config.problems import Places
+from tmcwatch.config.rule_settings import RuleSetting
+from tmcwatch.config.section import Section
 from tmcwatch.config.values import (
     DEFAULT_SHARE,
     SOME,
     Audience,
     Condition,
+    Day,
     ExternalUrl,
     FileName,
     GroupBy,
@@ -25,7 +28,6 @@ from tmcwatch.config.values import (
     Place,
     PromotionRun,
     Proxy,
-    RuleName,
     Secret,
     ServiceAccountId,
     Share,
@@ -37,28 +39,8 @@ from tmcwatch.config.values import (
     off_is_none,
     way_to,
 )
-from tmcwatch.domain.alert import Severity
 
 _SECOND = between(timedelta(seconds=1))
-
-
-class Section(BaseModel):
-    """A mapping of the file: frozen, without unknown keys; one left empty has its defaults."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        hide_input_in_errors=True,
-        # So that the relative path in a default starts at the config's folder as well.
-        validate_default=True,
-        revalidate_instances="always",
-        use_attribute_docstrings=True,
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_is_default(cls, value: object) -> object:
-        return {} if value is None else value
 
 
 class ServiceAccount(Section):
@@ -86,6 +68,8 @@ class Account(Section):
     """The access token itself; better from the environment: `${TMC_TOKEN}`."""
     token_file: FileName | None = None
     """File that holds the token; read again when it changes."""
+    token_expires: Day | None = None
+    """The day on which the token expires, as TMC does not say: reminds 14, 3 and 1 days before."""
     service_account: ServiceAccount | None = None
     """The service account that tokens are asked for, instead of a token of a person."""
     ca_file: FileName | None = None
@@ -170,16 +154,6 @@ class LabelSetting(Section):
 
     matchers: tuple[Condition, ...]
     labels: Mapping[LabelName, str] = Field(alias="set", min_length=1)
-
-
-class RuleSetting(Section):
-    """What is changed of a built-in rule."""
-
-    rule: RuleName
-    enabled: bool | None = None
-    severity: Severity | None = None
-    inside_plans: bool | None = None
-    """Whether runs of tasks inside a plan are told too, besides their plan."""
 
 
 class ChildRoute(Section):
@@ -281,8 +255,13 @@ class Config(Section):
     store: Store = Store()
     labels: tuple[LabelSetting, ...] = ()
     rules: tuple[RuleSetting, ...] = ()
+    """Changes to built-in rules, and rules of your own; the first that matches holds."""
+    rule_files: tuple[FileName, ...] = ()
+    """Files with further `rules`, such as `rules.d/*.yaml`; they are followed like this one."""
     route: RootRoute
     receivers: Annotated[tuple[Receiver, ...], *SOME]
+    fallback: str | None = None
+    """The receiver that is told when another one cannot be; by default that of the root route."""
     time_zone: TimeZone = ZoneInfo("UTC")
     """Of the times in messages."""
     http: Http = Http()
@@ -292,12 +271,19 @@ class Config(Section):
     )
     """How long a stop may take before what is left is cut short."""
     _places: Places = PrivateAttr(default=Places())
+    _filed: tuple[RuleSetting, ...] = PrivateAttr(default=())
 
     @property
     def places(self) -> Places:
         """Where its keys stand in the file."""
         return self._places
 
-    def placed(self, places: Places) -> Self:
+    @property
+    def every_rule(self) -> tuple[RuleSetting, ...]:
+        """Answer with its own rules, then those of its rule files."""
+        return (*self.rules, *self._filed)
+
+    def placed(self, places: Places, filed: tuple[RuleSetting, ...] = ()) -> Self:
         self._places = places
+        self._filed = filed
         return self

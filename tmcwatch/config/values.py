@@ -2,6 +2,7 @@
 
 import re
 import zoneinfo
+from datetime import date
 from pathlib import Path
 from string import Formatter
 from typing import Annotated
@@ -20,9 +21,10 @@ from pydantic import (
 )
 
 from tmcwatch.config.problems import suggestion, wrong
+from tmcwatch.domain.built_in import BUILT_IN, WATCHING
 from tmcwatch.domain.matcher import Matcher, MatcherError, matcher_from
 from tmcwatch.domain.promotion import execution_id
-from tmcwatch.domain.rule import BUILT_IN
+from tmcwatch.domain.sentence import fields_in
 
 RESERVED_LABELS = frozenset(
     {
@@ -85,6 +87,22 @@ def _own_label(value: str) -> str:
 def _rule(value: str) -> str:
     if value not in BUILT_IN:
         raise wrong(value, ", ".join(BUILT_IN) + "." + suggestion(value, BUILT_IN))
+    return value
+
+
+def _own_rule(value: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", value) or len(value) > _LONGEST_NAME:
+        raise wrong(value, f"a name of small letters, digits and _, at most {_LONGEST_NAME}")
+    if value in BUILT_IN or value == WATCHING.name:
+        raise wrong(value, "a name that no built-in rule has; to change that one, write rule:")
+    return value
+
+
+def _rule_text(value: str) -> str:
+    try:
+        fields_in(value)
+    except ValueError as error:
+        raise wrong(value, f"a text with fields such as {{name}} ({error})") from error
     return value
 
 
@@ -190,6 +208,13 @@ def _matcher(value: object) -> Matcher:
         raise wrong(value, f"{allowed} ({error})") from error
 
 
+def _day(value: object) -> date:
+    try:
+        return date.fromisoformat(value if isinstance(value, str) else "")
+    except ValueError:
+        raise wrong(value, "a day such as 2027-05-01") from None
+
+
 def _zone(value: object) -> ZoneInfo:
     if isinstance(value, ZoneInfo):
         return value
@@ -278,6 +303,12 @@ PromotionRun = Annotated[str, AfterValidator(_promotion_run)]
 RuleName = Annotated[
     str, AfterValidator(_rule), WithJsonSchema({"type": "string", "enum": list(BUILT_IN)})
 ]
+OwnRuleName = Annotated[
+    str,
+    AfterValidator(_own_rule),
+    Field(json_schema_extra={"pattern": "^[a-z][a-z0-9_]*$", "maxLength": _LONGEST_NAME}),
+]
+RuleText = Annotated[str, AfterValidator(_rule_text)]
 WebUrl = Annotated[str, AfterValidator(_web_url)]
 ExternalUrl = Annotated[str, AfterValidator(_external_url)]
 Proxy = Annotated[SecretStr, AfterValidator(_proxy)]
@@ -291,6 +322,12 @@ Share = Annotated[float, BeforeValidator(_number), Field(gt=0, le=1, allow_inf_n
 StoreUrl = Annotated[str, AfterValidator(_store_url)]
 FileName = Annotated[Path, PlainValidator(_path), WithJsonSchema({"type": "string"})]
 Condition = Annotated[Matcher, PlainValidator(_matcher), WithJsonSchema({"type": "string"})]
+Day = Annotated[
+    date,
+    PlainValidator(_day),
+    PlainSerializer(str, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date"}),
+]
 TimeZone = Annotated[
     ZoneInfo,
     PlainValidator(_zone),

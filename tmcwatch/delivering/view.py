@@ -8,10 +8,10 @@ from datetime import datetime, tzinfo
 from tmcwatch.delivering.escaping import Address, address
 from tmcwatch.delivering.storm import counts_of, rest_of
 from tmcwatch.domain.alert import Alert, EndReason, Severity, Status
+from tmcwatch.domain.built_in import ABOUT_OURSELVES, WATCHING
 from tmcwatch.domain.execution import Kind
 from tmcwatch.domain.harmless import cut
 from tmcwatch.domain.message import Message
-from tmcwatch.domain.rule import ABOUT_OURSELVES, WATCHING
 
 MOST_LISTED = 20
 LONGEST_NAME = 120

@@ -1,20 +1,27 @@
-"""Episodes: what one transition does to the alerts of its task or plan."""
+"""Episodes: what the end of one run does to the alerts that it is about."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity
-from tmcwatch.domain.execution import ENDS, Phase, Subject, Transition
+from tmcwatch.domain.built_in import LASTING
+from tmcwatch.domain.execution import ENDS, Kind, Phase, Subject, Transition
 from tmcwatch.domain.matcher import Matcher, all_match
-from tmcwatch.domain.rule import LASTING, Nature, Rule
+from tmcwatch.domain.repetition import Run, repeated, run_of
+from tmcwatch.domain.rule import About, Nature, Rule, holding
+from tmcwatch.domain.sentence import CALLED, filled, times
 from tmcwatch.domain.spoken import span
 
 EXPIRES_AFTER = timedelta(days=7)
 """A verdict that nobody follows up ends after this long."""
 
+MOST_TASKS = 5
+"""Names of tasks that an alert about an engine or an account gives."""
+
 _GRAVITY = (Severity.INFO, Severity.WARNING, Severity.CRITICAL)
+_SUBJECTS = frozenset(kind.value for kind in Kind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +43,35 @@ class Circumstances:
     """To the run in TMC; empty without one."""
     broken_tasks: tuple[str, ...] = ()
     """Names of the tasks that failed in a plan's failing step."""
+    engine: str | None = None
+    """That ran it, or was to; as TMC names it."""
+    started_at: datetime | None = None
+    """When the run began, where it did."""
+    recent: tuple[Run, ...] = ()
+    """Ends of the subject that were decided on before, for rules that count."""
+    watched_from: Mapping[str, datetime] = field(default_factory=dict)
+    """From when on a rule is watched: what happened before is not told by it."""
+    counted_from: Mapping[str, datetime] = field(default_factory=dict)
+    """When the last episode of a rule that counts ended: it counts anew from then on."""
+    shared_success: datetime | None = None
+    """The end of a run of the same engine, or account, that began after the transition and was
+    good."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """One rule that is about one transition."""
+
+    rule: Rule
+    transition: Transition
+    labels: Mapping[str, str]
+    """Of its alert."""
+    ownership: tuple[Ownership, ...]
+    circumstances: Circumstances
+
+    @property
+    def run(self) -> Run:
+        return run_of(self.transition, self.circumstances.engine)
 
 
 def alert_id(*parts: str) -> AlertId:
@@ -53,26 +89,32 @@ def changed_alerts(
 ) -> tuple[Alert, ...]:
     """Answer with the alerts that `transition` opens, changes or ends.
 
-    `ongoing` are the subject's open alerts. History changes nothing. A success ends the verdicts
-    it follows; a bad end opens an alert or is counted in the open one; one that is older than a
-    success already seen opens and ends at once; an end that TMC takes back ends what it opened.
+    `ongoing` are the open alerts of the subject and of what it shares some with. History changes
+    nothing. A success ends the verdicts it follows; a bad end opens an alert or is counted in the
+    open one; one that is older than a success already seen opens and ends at once; an end that
+    TMC takes back ends what it opened. One that ends with its `due_at` was never told.
     """
     if transition.quiet or transition.phase not in ENDS:
         return ()
     ongoing = tuple(ongoing)
     if transition.phase is Phase.SUCCEEDED:
-        return tuple(_recovered(transition, ongoing))
-    by_rule = {rule.name: rule for rule in rules if rule.matches(transition)}
-    withdrawn = tuple(_withdrawn(transition, ongoing, by_rule))
-    running = {alert.rule: alert for alert in ongoing}
+        return tuple(_recovered(transition, ongoing, circumstances))
     ownership = tuple(ownership)
-    told = tuple(
-        _again(running[name], rule, transition, circumstances)
-        if name in running
-        else _opened(rule, transition, ownership, circumstances)
-        for name, rule in by_rule.items()
+    labels = owned(run_labels(transition, circumstances), ownership)
+    cases = tuple(
+        _Case(
+            rule=rule,
+            transition=transition,
+            labels=_labels(rule, transition, ownership, circumstances),
+            ownership=ownership,
+            circumstances=circumstances,
+        )
+        for rule in holding(rules, transition, labels)
+        if transition.at >= circumstances.watched_from.get(rule.name, transition.at)
     )
-    return withdrawn + told
+    withdrawn = _withdrawn(transition, ongoing, {case.rule.name for case in cases})
+    told = (_told(case, ongoing) for case in cases)
+    return (*withdrawn, *(alert for alert in told if alert is not None))
 
 
 def expired(alert: Alert, *, now: datetime) -> Alert | None:
@@ -87,7 +129,16 @@ def expired(alert: Alert, *, now: datetime) -> Alert | None:
 
 
 def ended(alert: Alert, reason: EndReason, *, at: datetime, now: datetime) -> Alert:
-    return replace(alert, ends_at=max(at, alert.starts_at), end_reason=reason, changed_at=now)
+    """Answer with the alert ended; it keeps its `due_at` if it ended before it counted."""
+    at = max(at, alert.starts_at)
+    has_counted = alert.due_at is None or at > alert.due_at
+    return replace(
+        alert,
+        ends_at=at,
+        end_reason=reason,
+        changed_at=now,
+        due_at=None if has_counted else alert.due_at,
+    )
 
 
 def latest_at(alert: Alert) -> datetime:
@@ -95,77 +146,145 @@ def latest_at(alert: Alert) -> datetime:
     return datetime.fromisoformat(alert.annotations["latest_at"])
 
 
-def _recovered(transition: Transition, ongoing: Iterable[Alert]) -> Iterator[Alert]:
+def is_shared(alert: Alert) -> bool:
+    """Tell whether an alert about runs is about an engine or account, not one task or plan."""
+    return alert.labels["kind"] not in _SUBJECTS
+
+
+def _recovered(
+    transition: Transition, ongoing: Iterable[Alert], circumstances: Circumstances
+) -> Iterator[Alert]:
     for alert in ongoing:
-        taken_back = (
-            transition.corrects and alert.annotations.get("execution_id") == transition.execution
-        )
-        if taken_back or latest_at(alert) <= transition.at:
+        same_run = alert.annotations.get("execution_id") == transition.execution
+        taken_back = transition.corrects is not None and same_run
+        if alert.rule in LASTING:
+            continue
+        if is_shared(alert):
+            over = _works_again(alert, circumstances) or (taken_back and alert.count == 1)
+        else:
+            over = taken_back or latest_at(alert) <= transition.at
+        if over:
             yield ended(alert, EndReason.RECOVERED, at=transition.at, now=transition.seen_at)
 
 
+def _works_again(alert: Alert, circumstances: Circumstances) -> bool:
+    """Tell whether the engine or account took a run after what the alert is about."""
+    began = circumstances.started_at
+    concerned = alert.labels["kind"] == "account" or alert.labels["id"] == circumstances.engine
+    return concerned and began is not None and began > latest_at(alert)
+
+
 def _withdrawn(
-    transition: Transition, ongoing: Iterable[Alert], by_rule: Mapping[str, Rule]
+    transition: Transition, ongoing: Iterable[Alert], rules: Collection[str]
 ) -> Iterator[Alert]:
     if transition.corrects is None:
         return
     for alert in ongoing:
         same_run = alert.annotations.get("execution_id") == transition.execution
-        if same_run and alert.count == 1 and alert.rule not in by_rule:
+        if same_run and alert.count == 1 and alert.rule not in rules:
             yield ended(alert, EndReason.SUPERSEDED, at=transition.at, now=transition.seen_at)
 
 
-def _again(
-    alert: Alert, rule: Rule, transition: Transition, circumstances: Circumstances
-) -> Alert:
+def _told(case: _Case, ongoing: Iterable[Alert]) -> Alert | None:
+    labels = case.labels
+    for alert in ongoing:
+        same = (alert.labels["kind"], alert.labels["id"]) == (labels["kind"], labels["id"])
+        if alert.rule == case.rule.name and same:
+            return _again(alert, case)
+    runs = _counted(case) if case.rule.counts else (case.run,)
+    return _opened(case, runs) if runs else None
+
+
+def _counted(case: _Case) -> tuple[Run, ...]:
+    """Answer with the runs that open the alert of a rule that counts; none if too few."""
+    rule, known = case.rule, case.circumstances
+    sinces = (known.watched_from, known.counted_from)
+    since = max((one[rule.name] for one in sinces if rule.name in one), default=None)
+
+    def counts(run: Run) -> bool:
+        one = replace(case.transition, phase=run.phase, trigger=run.trigger, reason=run.reason)
+        labels = run_labels(one, replace(known, engine=run.engine))
+        return rule.matches(one) and (
+            not rule.matchers or all_match(rule.matchers, owned(labels, case.ownership))
+        )
+
+    return repeated(rule, case.run, known.recent, since=since, counts=counts)
+
+
+def _again(alert: Alert, case: _Case) -> Alert:
     """Count one more run in an open alert; its severity may only rise."""
-    severity = max(alert.severity, rule.severity_of(transition), key=_GRAVITY.index)
+    transition = case.transition
+    severity = max(alert.severity, case.rule.severity_of(transition), key=_GRAVITY.index)
+    labels = {**alert.labels, "severity": severity.value}
+    tasks = _tasks(alert, case.circumstances.subject.name) if is_shared(alert) else ""
     newest = latest_at(alert) <= transition.at
-    annotations = _annotations(rule, transition, circumstances) if newest else alert.annotations
+    count = alert.count + 1
+    annotations = (
+        _annotations(
+            replace(case, labels=labels),
+            count=count,
+            tasks=tasks,
+            often=times(case.rule, count, is_opening=False),
+        )
+        if newest
+        else alert.annotations
+    )
+    kept = {
+        "execution_id": alert.annotations["execution_id"],
+        **({"tasks": tasks} if tasks else {}),
+    }
     return replace(
         alert,
         severity=severity,
-        labels={**alert.labels, "severity": severity.value},
-        annotations={**annotations, "execution_id": alert.annotations["execution_id"]},
+        labels=labels,
+        annotations={**annotations, **kept},
         starts_at=min(alert.starts_at, transition.at),
-        count=alert.count + 1,
+        count=count,
         changed_at=transition.seen_at,
     )
 
 
-def _opened(
-    rule: Rule,
-    transition: Transition,
-    ownership: Iterable[Ownership],
-    circumstances: Circumstances,
-) -> Alert:
-    severity = rule.severity_of(transition)
-    subject = circumstances.subject
+def _tasks(alert: Alert, name: str) -> str:
+    """Answer with the names of the tasks that an alert is about, of which only some fit."""
+    known = alert.annotations.get("tasks", "").split(", ")
+    if name in known or known[-1] == "…":
+        return ", ".join(known)
+    return ", ".join([*known, name if len(known) < MOST_TASKS else "…"])
+
+
+def _opened(case: _Case, runs: tuple[Run, ...]) -> Alert:
+    rule, transition, labels, latest = case.rule, case.transition, case.labels, runs[-1]
+    shares = labels["kind"] not in _SUBJECTS
     alert = Alert(
         id=alert_id(
-            rule.name, transition.account, transition.kind, subject.id, transition.execution
+            rule.name, transition.account, labels["kind"], labels["id"], transition.execution
         ),
         rule=rule.name,
-        severity=severity,
-        labels=owned(_labels(rule, severity, transition, subject), ownership),
-        annotations=_annotations(rule, transition, circumstances),
-        starts_at=transition.at,
+        severity=rule.severity_of(transition),
+        labels=labels,
+        annotations=_annotations(
+            case,
+            count=len(runs),
+            tasks=case.circumstances.subject.name if shares else "",
+            often=times(rule, len(runs), is_opening=True),
+        )
+        | {"latest_execution_id": latest.execution, "latest_at": latest.at.isoformat()},
+        starts_at=runs[0].at,
+        count=len(runs),
         opened_at=transition.seen_at,
         changed_at=transition.seen_at,
+        due_at=latest.at + rule.for_ if rule.for_ else None,
     )
-    success = circumstances.success_after
-    if success is None or rule.nature is not Nature.VERDICT:
+    success = case.circumstances.shared_success if shares else case.circumstances.success_after
+    if success is None or success < latest.at or rule.nature is not Nature.VERDICT:
         return alert
     return ended(alert, EndReason.RECOVERED, at=success, now=transition.seen_at)
 
 
-def _labels(
-    rule: Rule, severity: Severity, transition: Transition, subject: Subject
-) -> dict[str, str]:
+def run_labels(transition: Transition, circumstances: Circumstances) -> dict[str, str]:
+    """Answer with the labels that say of a run what ran, where and why: what rules match."""
+    subject = circumstances.subject
     labels = {
-        "alertname": rule.name,
-        "rule": rule.name,
-        "severity": severity.value,
         "account": transition.account,
         "environment": subject.environment,
         "workspace": subject.workspace,
@@ -174,7 +293,31 @@ def _labels(
         "name": subject.name,
         "trigger": transition.trigger.value,
     }
-    return labels | ({"reason": transition.reason} if transition.reason else {})
+    known = {"engine": circumstances.engine, "reason": transition.reason}
+    return labels | {name: text for name, text in known.items() if text}
+
+
+def _labels(
+    rule: Rule,
+    transition: Transition,
+    ownership: Iterable[Ownership],
+    circumstances: Circumstances,
+) -> dict[str, str]:
+    """Answer with the labels of an alert: those of the run, or of what it shares one with."""
+    named = {"alertname": rule.name, "rule": rule.name}
+    named["severity"] = rule.severity_of(transition).value
+    labels = run_labels(transition, circumstances)
+    if rule.about is not About.SUBJECT:
+        labels |= {"workspace": "", "trigger": "", **_concern(rule, transition, circumstances)}
+    return {**owned({**named, **labels, **rule.labels}, ownership), **rule.labels}
+
+
+def _concern(rule: Rule, transition: Transition, circumstances: Circumstances) -> dict[str, str]:
+    engine = circumstances.engine
+    if rule.about is About.ENGINE and engine:
+        return {"kind": "engine", "id": engine, "name": engine}
+    account = transition.account
+    return {"kind": "account", "id": account, "name": account, "environment": ""}
 
 
 def owned(labels: dict[str, str], ownership: Iterable[Ownership]) -> dict[str, str]:
@@ -185,26 +328,37 @@ def owned(labels: dict[str, str], ownership: Iterable[Ownership]) -> dict[str, s
     return labels
 
 
-def _annotations(
-    rule: Rule, transition: Transition, circumstances: Circumstances
-) -> dict[str, str]:
-    subject, breakage = circumstances.subject, transition.breakage
-    tasks = f" ({', '.join(circumstances.broken_tasks)})" if circumstances.broken_tasks else ""
-    where = f" at {breakage.step}{tasks}" if breakage else ""
-    why = f": {transition.reason}" if transition.reason else ""
-    late = span(transition.seen_at - transition.at) if transition.backfilled else ""
-    found = f", found {late} after it happened" if late else ""
-    error = transition.error or (breakage.error if breakage else None)
+def _annotations(case: _Case, *, count: int, tasks: str, often: str) -> dict[str, str]:
+    transition, known = case.transition, case.circumstances
+    breakage = transition.breakage
     texts = {
-        "summary": f"{transition.kind.value} {subject.name} {rule.summary}{where}{why}{found}",
+        "summary": _sentence(case, tasks, often),
         "execution_id": transition.execution,
         "latest_execution_id": transition.execution,
         "latest_at": transition.at.isoformat(),
         "reason": transition.reason,
         "step": breakage.step if breakage else None,
-        "failed_tasks": ", ".join(circumstances.broken_tasks),
+        "failed_tasks": ", ".join(known.broken_tasks),
+        "tasks": tasks,
         "error_handler": "ran" if breakage and breakage.handled else None,
-        "error": error,
-        "link": circumstances.link,
+        "error": transition.error or (breakage.error if breakage else None),
+        "link": known.link,
     }
-    return {name: text for name, text in texts.items() if text}
+    given = {name: text for name, text in texts.items() if text}
+    if case.rule.text:
+        values = given | {"sentence": given["summary"], "count": f"{count:,}"}
+        given["summary"] = filled(case.rule.text, values, case.labels)
+    return given
+
+
+def _sentence(case: _Case, tasks: str, often: str) -> str:
+    """Say what happened to what the alert is about: by the newest name, unless it shares one."""
+    transition, labels, known = case.transition, case.labels, case.circumstances
+    what = case.rule.summary or CALLED.get(transition.phase, transition.phase.value)
+    broken = f" ({', '.join(known.broken_tasks)})" if known.broken_tasks else ""
+    step = f" at {transition.breakage.step}{broken}" if transition.breakage else ""
+    name, where = (labels["name"], f" ({tasks})") if tasks else (known.subject.name, step)
+    why = f": {transition.reason}" if transition.reason else ""
+    late = span(transition.seen_at - transition.at) if transition.backfilled else ""
+    found = f", found {late} after it happened" if late else ""
+    return f"{labels['kind']} {name} {what}{where}{often}{why}{found}"

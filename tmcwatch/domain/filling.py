@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from string import Formatter
 
 from tmcwatch.domain.alert import Alert, EndReason
+from tmcwatch.domain.built_in import NOTICES
 from tmcwatch.domain.harmless import cut, plain, tagless
 from tmcwatch.domain.message import Message, Words
-from tmcwatch.domain.rule import NOTICES
 
 LABELS = ("account", "environment", "workspace", "kind", "id", "name", "trigger")
 ANNOTATIONS = ("error", "step", "reason", "link", "owner", "runbook_url")

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity, Status
+from tmcwatch.domain.built_in import NOTICES
 from tmcwatch.domain.repeating import told_again_at
 from tmcwatch.domain.routing import Route
-from tmcwatch.domain.rule import NOTICES
 
 _LEAST_WAIT = timedelta(seconds=1)
 

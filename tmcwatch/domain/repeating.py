@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from tmcwatch.domain.alert import Alert
-from tmcwatch.domain.rule import LASTING
+from tmcwatch.domain.built_in import LASTING
 
 STATES_AFTER = timedelta(hours=4)
 """What is so right now is worth a second look the same day."""

@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Status
+from tmcwatch.domain.built_in import NOTICES
 from tmcwatch.domain.delivery import Delivery, DeliveryId, State
 from tmcwatch.domain.message import Message
-from tmcwatch.domain.rule import NOTICES
 
 
 def retold(

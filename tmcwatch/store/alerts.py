@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, true, update
+from sqlalchemy import Connection, bindparam, false, func, select, true, update
 from sqlalchemy.dialects.sqlite import insert
 
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity
+from tmcwatch.domain.built_in import LASTING
 from tmcwatch.domain.execution import AccountName, Kind, SubjectId
-from tmcwatch.domain.rule import LASTING
 from tmcwatch.store.attention import attention_of
 from tmcwatch.store.moments import loaded, stored
 from tmcwatch.store.schema import alerts
@@ -41,6 +41,20 @@ _SAVED = _NEW.on_conflict_do_update(
 )
 _ALERT = select(alerts).where(alerts.c.id == bindparam("asked_id"))
 _HELD = select(alerts).where(alerts.c.held == true()).order_by(alerts.c.starts_at, alerts.c.id)
+_OPEN_OF = (
+    select(alerts)
+    .where(alerts.c.ends_at.is_(None), alerts.c.rule.in_(bindparam("asked_rules", expanding=True)))
+    .order_by(alerts.c.starts_at, alerts.c.id)
+)
+_COME_DUE = (
+    select(alerts)
+    .where(alerts.c.due_at <= bindparam("now"), alerts.c.held == false())
+    .order_by(alerts.c.due_at, alerts.c.id)
+    .limit(bindparam("most"))
+)
+_NEXT_DUE = select(func.min(alerts.c.due_at)).where(
+    alerts.c.due_at > bindparam("now"), alerts.c.held == false()
+)
 _STALE = (
     select(alerts)
     .where(
@@ -83,6 +97,23 @@ def stale_alerts(connection: Connection, before: datetime, *, most: int) -> tupl
     """Answer with open alerts that nothing has changed since `before`, lasting states apart."""
     found = connection.execute(_STALE, {"before": stored(before), "most": most})
     return tuple(alert_of(values) for values in found)
+
+
+def open_alerts_of(connection: Connection, rules: Iterable[str]) -> tuple[Alert, ...]:
+    """Answer with the open alerts of these rules, oldest first."""
+    found = connection.execute(_OPEN_OF, {"asked_rules": list(rules)})
+    return tuple(alert_of(values) for values in found)
+
+
+def pending_alerts(connection: Connection, now: datetime, *, most: int) -> tuple[Alert, ...]:
+    """Answer with the alerts whose `due_at` has come, longest overdue first; none that is held."""
+    found = connection.execute(_COME_DUE, {"now": stored(now), "most": most})
+    return tuple(alert_of(values) for values in found)
+
+
+def next_due_at(connection: Connection, now: datetime) -> datetime | None:
+    """Answer with when the next alert comes due after `now`."""
+    return loaded(connection.execute(_NEXT_DUE, {"now": stored(now)}).scalar())
 
 
 def newest_alerts(connection: Connection, most: int) -> tuple[Alert, ...]:
@@ -148,5 +179,6 @@ def _values(alert: Alert) -> dict[str, object]:
         "count": alert.count,
         "opened_at": stored(alert.opened_at),
         "changed_at": stored(alert.changed_at),
-        "due_at": stored(alert.due_at),
+        # What ended before it counted is found by no clock again.
+        "due_at": stored(alert.due_at if alert.ends_at is None else None),
     }

@@ -19,6 +19,9 @@ _THIS = (capture.c.account == bindparam("asked_account")) & (
 )
 _POSITION = select(capture).where(_THIS)
 _WATCHED_FROM = select(capture.c.watched_from).where(_THIS)
+_HEADS = select(capture.c.kind, capture.c.head_at).where(
+    capture.c.account == bindparam("asked_account")
+)
 _CHANGE = update(capture).where(_THIS)
 _CAUGHT_UP = capture.c.away_to <= bindparam("to")
 _MOVE_WATERMARK = (
@@ -134,6 +137,12 @@ def watched_since(connection: Connection, account: AccountName, kind: Kind) -> d
     """Answer with TMC's time from which a list is watched, None before the first look."""
     asked = {"asked_account": account, "asked_kind": kind.value}
     return loaded(connection.execute(_WATCHED_FROM, asked).scalar())
+
+
+def heads_of(connection: Connection, account: AccountName) -> Mapping[str, datetime]:
+    """Answer with our time of the last look that succeeded, of each list of an account."""
+    found = connection.execute(_HEADS, {"asked_account": account})
+    return {kind: loaded(head_at) for kind, head_at in found}
 
 
 def _head(looked: Looked) -> dict[str, int]:

@@ -134,6 +134,13 @@ def next_flush_at(connection: Connection) -> datetime | None:
     return loaded(connection.execute(_NEXT_FLUSH).scalar())
 
 
+def inhabited_groups(connection: Connection) -> tuple[Group, ...]:
+    """Answer with every group that has members."""
+    anyone = select(members.c.alert).where(members.c.group_key == groups.c.key).exists()
+    found = connection.execute(select(groups).where(anyone).order_by(groups.c.key))
+    return tuple(group_of(values) for values in found)
+
+
 def save_groups(connection: Connection, changed: Iterable[Group]) -> None:
     rows = [
         {

@@ -1,9 +1,10 @@
 """Storms in the store: which receivers are in one, and how much news there is for each."""
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, bindparam, case, delete, func, or_, select
+from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select
 from sqlalchemy.dialects.sqlite import insert
 
 from tmcwatch.domain.grouping import Group
@@ -25,16 +26,13 @@ _OPENED = select(func.count()).where(alerts.c.opened_at > bindparam("since"))
 _IS_NEWS = and_(
     members.c.muted.is_(None), or_(members.c.told.is_(None), alerts.c.ends_at.is_not(None))
 )
-_NEWS = (
-    select(
-        func.sum(case((_IS_NEWS, 1), else_=0)).label("news"),
-        func.max(members.c.muted.is_(None)).label("speaks"),
-    )
+# Not summed up by the database, which would go through all groups there are to do so.
+_WAITING = (
+    select(groups.c.key, _IS_NEWS.label("is_news"), members.c.muted)
     .select_from(groups)
     .join(members, members.c.group_key == groups.c.key)
     .join(alerts, alerts.c.id == members.c.alert)
     .where(_SOON, groups.c.receiver == bindparam("asked_receiver"))
-    .group_by(groups.c.key)
 )
 _TOLD = (
     select(func.count())
@@ -114,9 +112,14 @@ def news_for(connection: Connection, receiver: str, *, since: datetime, horizon:
     What waits is counted by the alert, a group that only repeats is one. What is muted is none.
     """
     asked = {"asked_receiver": receiver, "since": stored(since), "horizon": stored(horizon)}
-    found = connection.execute(_NEWS, asked)
-    waiting: int = sum(max(group.news, group.speaks) for group in found)
-    return waiting + connection.execute(_TOLD, asked).scalar_one()
+    news: Counter[str] = Counter()
+    speaking = set()
+    for waiting in connection.execute(_WAITING, asked):
+        news[waiting.key] += waiting.is_news
+        if waiting.muted is None:
+            speaking.add(waiting.key)
+    told: int = connection.execute(_TOLD, asked).scalar_one()
+    return told + sum(max(news[key], 1) for key in speaking)
 
 
 def groups_by(connection: Connection, receiver: str, horizon: datetime) -> tuple[Group, ...]:

@@ -11,8 +11,8 @@ from tmcwatch.app import Daemon
 from tmcwatch.app.world import InThread
 from tmcwatch.cli.demonstration.inbox import Inbox
 from tmcwatch.cli.demonstration.scene import Happening, ListRead, Scene, Totals
+from tmcwatch.domain.built_in import WATCHING
 from tmcwatch.domain.execution import Transition
-from tmcwatch.domain.rule import WATCHING
 from tmcwatch.simulator import Simulator
 from tmcwatch.store.engine import Connection
 from tmcwatch.store.subjects import load_subjects

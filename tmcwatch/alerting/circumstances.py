@@ -1,0 +1,163 @@
+"""What must be known beside the end of a run to decide on it, as the store tells it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from tmcwatch.alerting.settings import AccountLinks, Settings
+from tmcwatch.domain.alert import Alert, AlertId
+from tmcwatch.domain.episode import Circumstances
+from tmcwatch.domain.execution import AccountName, Kind, Subject, Transition
+from tmcwatch.domain.link import run_link
+from tmcwatch.domain.rule import About, Rule
+from tmcwatch.store.alerts import open_alerts_of
+from tmcwatch.store.capture import watched_since
+from tmcwatch.store.engine import Connection
+from tmcwatch.store.executions import first_success_after
+from tmcwatch.store.rule_watches import rules_watched_from
+from tmcwatch.store.runs import good_run_since, last_ends, place_of, recent_runs
+from tmcwatch.store.subjects import load_subjects
+
+LOOK_BACK = timedelta(days=35)
+"""How old the runs may be that are counted in a row."""
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True, kw_only=True)
+class Known:
+    """What a round knows from its beginning, and keeps up to date as it decides."""
+
+    watched_from: Mapping[str, datetime]
+    """When each rule began to be watched."""
+    shared: dict[AlertId, Alert]
+    """The open alerts that are about an engine or an account and not about one task or plan."""
+
+    def shared_of(self, account: AccountName) -> tuple[Alert, ...]:
+        return tuple(alert for alert in self.shared.values() if alert.labels["account"] == account)
+
+    def note(self, alert: Alert) -> None:
+        """Keep in mind what became of an alert that may be shared."""
+        if alert.ends_at is not None:
+            self.shared.pop(alert.id, None)
+        else:
+            self.shared[alert.id] = alert
+
+
+def known_at_first(connection: Connection, settings: Settings) -> Known:
+    """Answer with what a round that decides on anything begins with."""
+    sharing = {rule.name for rule in settings.rules if rule.about is not About.SUBJECT}
+    return Known(
+        watched_from=rules_watched_from(connection),
+        shared={alert.id: alert for alert in open_alerts_of(connection, sharing)},
+    )
+
+
+def of_success(
+    connection: Connection, transition: Transition, names: Subject, *, is_shared: bool
+) -> Circumstances:
+    """Answer with what counts for a success: where it ran, if something shared may end by it."""
+    known = Circumstances(subject=names, success_after=None, link="")
+    if not is_shared:
+        return known
+    place = place_of(connection, transition.account, transition.kind, transition.execution)
+    return replace(known, engine=place.engine, started_at=place.started_at)
+
+
+def of_bad_end(
+    connection: Connection,
+    settings: Settings,
+    transition: Transition,
+    names: Subject,
+    *,
+    last_success: datetime | None,
+    place: int,
+    known: Known,
+) -> Circumstances:
+    """Answer with all that counts for an end that stands at `place` in the log."""
+    account, kind = transition.account, transition.kind
+    where = place_of(connection, account, kind, transition.execution)
+    # Asked only where a newer success is known; the log says whether it was seen before this end.
+    after = (
+        first_success_after(
+            connection, account, kind, subject=names.id, moment=transition.at, before=place
+        )
+        if last_success is not None and last_success >= transition.at
+        else None
+    )
+    rules = tuple(rule for rule in settings.rules if rule.matches(transition))
+    circumstances = Circumstances(
+        subject=names,
+        success_after=after,
+        link=_link(settings.accounts.get(account, AccountLinks()), names, transition),
+        broken_tasks=_broken_tasks(connection, transition),
+        engine=where.engine,
+        started_at=where.started_at,
+        watched_from=known.watched_from,
+        shared_success=_shared_success(connection, transition, rules, where.engine),
+    )
+    counting = tuple(rule for rule in rules if rule.counts)
+    if not counting:
+        return circumstances
+    return _counted(connection, transition, counting, circumstances, place=place)
+
+
+def _shared_success(
+    connection: Connection, transition: Transition, rules: Iterable[Rule], engine: str | None
+) -> datetime | None:
+    abouts = {rule.about for rule in rules} - {About.SUBJECT}
+    if not abouts:
+        return None
+    return good_run_since(
+        connection,
+        transition.account,
+        transition.kind,
+        engine=engine if About.ENGINE in abouts else None,
+        moment=transition.at,
+    )
+
+
+def _counted(
+    connection: Connection,
+    transition: Transition,
+    rules: Iterable[Rule],
+    circumstances: Circumstances,
+    *,
+    place: int,
+) -> Circumstances:
+    """Add what rules count by: earlier ends, none from before the account was watched."""
+    account, kind, subject = transition.account, transition.kind, circumstances.subject.id
+    rules = tuple(rules)
+    back = max(rule.after.within if rule.after else LOOK_BACK for rule in rules)
+    watched = watched_since(connection, account, kind) or _LONG_AGO
+    return replace(
+        circumstances,
+        recent=recent_runs(
+            connection, transition, since=max(watched, transition.at - back), place=place
+        ),
+        counted_from=last_ends(
+            connection, account, kind, subject=subject, rules={rule.name for rule in rules}
+        ),
+    )
+
+
+def _broken_tasks(connection: Connection, transition: Transition) -> tuple[str, ...]:
+    tasks = transition.breakage.tasks if transition.breakage else ()
+    found = load_subjects(connection, transition.account, Kind.TASK, tasks) if tasks else {}
+    return tuple(found[task][0].name if task in found else task for task in tasks)
+
+
+def _link(links: AccountLinks, subject: Subject, transition: Transition) -> str:
+    if subject.kind is not Kind.TASK and "{kind}" not in links.template:
+        return ""  # the way to a plan's run is not known
+    return run_link(
+        links.template,
+        {
+            "region": links.region,
+            "environment_id": subject.environment_id,
+            "workspace_id": subject.workspace_id,
+            "kind": subject.kind.value,
+            "id": subject.id,
+            "execution_id": transition.execution,
+        },
+    )
