@@ -36,7 +36,7 @@ from tmcwatch.domain.observation import Observation
 from tmcwatch.store.engine import StoreError
 from tmcwatch.store.retention import MOST_AT_ONCE, forget
 from tmcwatch.store.transitions import cursor
-from tmcwatch.supervisor import Bell, Supervision, keep_running
+from tmcwatch.supervisor import Supervision, keep_running
 from tmcwatch.telemetry.metrics import Metrics
 from tmcwatch.tracking.service import Tracker
 
@@ -61,7 +61,6 @@ class _Watch:
         self._parts = parts
         self._world = world
         self._keepings: Sequence[BudgetKeeping] = ()
-        self._changed = Bell()
         self._words = words_of(config)
         self._supervision = Supervision(
             outages=(StoreError,),
@@ -73,7 +72,7 @@ class _Watch:
             in_thread=world.in_thread,
             now=world.now,
             settings=settings_of(config),
-            changed=self._changed,
+            changed=parts.changed,
             owed=parts.owed,
         )
 
@@ -91,7 +90,7 @@ class _Watch:
         tracker = Tracker(
             store=self._parts.store,
             in_thread=self._world.in_thread,
-            changed=self._changed,
+            changed=self._parts.changed,
             metrics=self._parts.metrics,
             health=self._parts.health,
             watchfulness=watchfulness_of(self._config, self._world),
@@ -137,7 +136,7 @@ class _Watch:
             budget=keeping.budget,
             store=self._parts.store,
             world=self._world,
-            changed=self._changed,
+            changed=self._parts.changed,
         )
 
     def _expect(self) -> None:
@@ -165,7 +164,7 @@ class _Watch:
             random=self._world.random,
             words=self._words,
             observed=_Observed(self._parts.metrics),
-            changed=self._changed,
+            changed=self._parts.changed,
         )
         if target.mirrored_every is None:
             return partial(deliver, target, bell=self._parts.owed, means=means)
