@@ -65,7 +65,8 @@ def test_it_says_since_when_and_in_how_many_minutes():
 def minutes_of(granted, borne, *, hours):
     """Ask as fast as the pace lets, of a TMC that bears less; give each minute's verdict."""
     pace, at, tokens = fresh_pace(granted * 60, 1.0, at=0.0), 0.0, borne
-    calls, before, verdicts = Calls(), Calls(), []
+    verdicts: list[bool] = []
+    calls, before = Calls(), Calls()
     while at < hours * 3600:
         step = max(wait(pace), 1e-3)
         tokens = min(borne, tokens + step * borne)

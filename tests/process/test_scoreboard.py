@@ -45,7 +45,7 @@ WEBHOOK = 'webhook: {url: "http://%s/alerts"}'
 APPRISE = 'apprise: ["json://%s/alerts"]'
 WAIT_A_SECOND = (429, {"Retry-After": "1"})
 WAIT_LONGER = (429, {"Retry-After": "3"})
-DOWN = (500, {})
+DOWN: tuple[int, dict[str, str]] = (500, {})
 SHORT = timedelta(seconds=0.1)
 
 

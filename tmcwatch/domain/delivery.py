@@ -13,6 +13,8 @@ DeliveryId = NewType("DeliveryId", str)
 FIRST_RETRY = timedelta(seconds=2)
 LONGEST_RETRY = timedelta(minutes=10)
 GIVE_UP_AFTER = timedelta(hours=72)
+HELD = "unknown"
+"""The receipt of a dead letter that may have arrived, and is held back for that."""
 _MOST_DOUBLINGS = 20  # clamps the exponent: weeks of attempts must not overflow
 
 
