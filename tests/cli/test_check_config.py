@@ -134,3 +134,13 @@ def test_a_beat_that_the_share_cannot_pay_is_told_with_its_place(call, config):
         "api_share grants 1.8; allowed: 67s or more, or accounts[].api_share of 0.01 or more, or "
         "fewer accounts or lists on one budget\n"
     )
+
+
+def test_several_receivers_without_a_fallback_are_warned_of(call, config):
+    two = ("  - name: team\n", "  - {name: other, log: {}}\n  - name: team\n")
+    told = call("check-config", "--config", config(two))
+    mended = call("check-config", "--config", config(two, ("http:", "fallback: other\nhttp:")))
+    assert (told.exit_code, mended.exit_code, mended.stderr) == (0, 0, "")
+    assert "warning: no fallback: that another receiver cannot be told is told to 'team'" in (
+        told.stderr
+    )

@@ -37,6 +37,7 @@ from tmcwatch.store.capture import accounts_with_history_read
 from tmcwatch.store.conditions import untold_conditions
 from tmcwatch.store.engine import Connection
 from tmcwatch.store.outbox import bury_orphans
+from tmcwatch.store.parked import forget_targets
 from tmcwatch.store.subjects import Failing, failing, load_subjects
 from tmcwatch.store.transitions import (
     cursor,
@@ -124,8 +125,8 @@ def settle(connection: Connection, settings: Settings, *, now: datetime) -> None
             or _is_outside(connection, settings, alert)
         ),
     )
-    targets = {name for receiver in settings.receivers.values() for name in receiver.targets}
-    bury_orphans(connection, targets, now)
+    bury_orphans(connection, settings.targets, now)
+    forget_targets(connection, settings.targets, now=now)
 
 
 def _is_off(settings: Settings, alert: Alert) -> bool:
