@@ -88,6 +88,7 @@ def circumstances_of(
         success_after=None,
         link="",
         engine=where.engine,
+        plan=where.plan if kind is Kind.TASK else None,
         started_at=where.started_at,
         watched_from=known.watched_by(account),
     )
