@@ -11,7 +11,7 @@ from tmcwatch.domain.execution import AccountName, Kind, Phase, Subject, Subject
 from tmcwatch.domain.link import run_link
 from tmcwatch.domain.rule import About, Rule
 from tmcwatch.domain.scope import EVERYTHING
-from tmcwatch.store.alerts import open_alerts_of
+from tmcwatch.store.alerts import shared_alerts
 from tmcwatch.store.capture import skews, watched_since
 from tmcwatch.store.engine import Connection
 from tmcwatch.store.executions import first_success_after
@@ -60,7 +60,7 @@ def known_at_first(connection: Connection, settings: Settings) -> Known:
     return Known(
         watched_from=rules_watched_from(connection),
         skews=skews(connection),
-        shared={alert.id: alert for alert in open_alerts_of(connection, sharing)},
+        shared={alert.id: alert for alert in shared_alerts(connection, sharing)},
     )
 
 

@@ -54,9 +54,14 @@ _SAVED = _NEW.on_conflict_do_update(
 )
 _ALERT = select(alerts).where(alerts.c.id == bindparam("asked_id"))
 _HELD = select(alerts).where(alerts.c.held == true()).order_by(alerts.c.starts_at, alerts.c.id)
-_OPEN_OF = (
+_SHARED = (
     select(alerts)
-    .where(alerts.c.ends_at.is_(None), alerts.c.rule.in_(bindparam("asked_rules", expanding=True)))
+    .where(
+        alerts.c.ends_at.is_(None),
+        # In the index, which spares looking at all that is open.
+        alerts.c.kind.in_(["engine", "account"]),
+        alerts.c.rule.in_(bindparam("asked_rules", expanding=True)),
+    )
     .order_by(alerts.c.starts_at, alerts.c.id)
 )
 _COME_DUE = (
@@ -122,9 +127,9 @@ def stale_alerts(connection: Connection, before: datetime, *, most: int) -> tupl
     return tuple(alert_of(values) for values in found)
 
 
-def open_alerts_of(connection: Connection, rules: Iterable[str]) -> tuple[Alert, ...]:
-    """Answer with the open alerts of these rules, oldest first."""
-    found = connection.execute(_OPEN_OF, {"asked_rules": list(rules)})
+def shared_alerts(connection: Connection, rules: Iterable[str]) -> tuple[Alert, ...]:
+    """Answer with the open alerts of these rules about an engine or an account, oldest first."""
+    found = connection.execute(_SHARED, {"asked_rules": list(rules)})
     return tuple(alert_of(values) for values in found)
 
 
