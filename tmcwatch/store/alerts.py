@@ -14,10 +14,11 @@ from tmcwatch.domain.execution import AccountName, Kind, SubjectId
 from tmcwatch.domain.grouping import Group, Member
 from tmcwatch.store.attention import attention_of
 from tmcwatch.store.moments import loaded, stored
-from tmcwatch.store.schema import alerts, groups, members
+from tmcwatch.store.schema import alerts, groups, members, subjects, workspaces
 
 _PEOPLES = {column.name for column in alerts.c if column.name.startswith(("ack", "snoozed"))}
 """What people said of an alert, which only store.attention writes."""
+_IDS_AT_ONCE = 500  # databases bound the parameters of one statement
 _LEFT_ALONE = {"id", "held"} | _PEOPLES
 
 # Built once: they are asked at every round, some for every end of a run.
@@ -31,6 +32,13 @@ _ONGOING = (
     )
     .order_by(alerts.c.starts_at, alerts.c.id)
 )
+_ONGOING_OF = select(alerts).where(
+    alerts.c.ends_at.is_(None),
+    alerts.c.account == bindparam("asked_account"),
+    alerts.c.kind == bindparam("asked_kind"),
+    alerts.c.subject.in_(bindparam("asked_subjects", expanding=True)),
+)
+_KNOWN = select(alerts.c.id).where(alerts.c.id.in_(bindparam("asked_ids", expanding=True)))
 _NEW = insert(alerts)
 _SAVED = _NEW.on_conflict_do_update(
     index_elements=["id"],
@@ -63,7 +71,33 @@ _STALE = (
         alerts.c.changed_at < bindparam("before"),
         alerts.c.rule.not_in(sorted(LASTING)),
     )
-    .limit(bindparam("most"))
+    .order_by(alerts.c.changed_at, alerts.c.id)
+)
+# A workspace that is not visible hides its tasks and plans: they need not be gone.
+_HIDDEN = (
+    select(workspaces.c.id)
+    .where(
+        workspaces.c.account == subjects.c.account,
+        workspaces.c.id == subjects.c.workspace_id,
+        workspaces.c.visible == false(),
+    )
+    .exists()
+)
+_ORPHANED = (
+    select(alerts)
+    .join(
+        subjects,
+        (subjects.c.account == alerts.c.account)
+        & (subjects.c.kind == alerts.c.kind)
+        & (subjects.c.id == alerts.c.subject),
+    )
+    .where(
+        alerts.c.ends_at.is_(None),
+        subjects.c.kind.in_([Kind.TASK.value, Kind.PLAN.value]),
+        subjects.c.listed == false(),
+        ~_HIDDEN,
+    )
+    .order_by(alerts.c.starts_at, alerts.c.id)
 )
 _DUE = (
     select(groups)
@@ -94,6 +128,18 @@ _ANY_MEMBER = select(members.c.alert).where(_IN_GROUP).limit(1)
 _NEW_MEMBER = insert(members)
 _ONCE = _NEW_MEMBER.on_conflict_do_nothing()
 _NO_MEMBERS = delete(members).where(_IN_GROUP)
+_LEAVE = delete(members).where(
+    members.c.alert == bindparam("asked_id"),
+    members.c.group_key.in_(
+        select(groups.c.key).where(
+            groups.c.receiver.in_(
+                select(groups.c.receiver)
+                .join(members, members.c.group_key == groups.c.key)
+                .where(members.c.alert == bindparam("successor"))
+            )
+        )
+    ),
+)
 _GROUPS_OF = select(members.c.group_key).where(members.c.alert == bindparam("asked_id"))
 
 
@@ -103,6 +149,29 @@ def ongoing_alerts(
     """Answer with the open alerts of one task or plan."""
     asked = {"asked_account": account, "asked_kind": kind.value, "asked_subject": subject}
     return tuple(_alert(values) for values in connection.execute(_ONGOING, asked))
+
+
+def open_alerts_on(
+    connection: Connection, account: AccountName, kind: Kind, ids: Iterable[SubjectId]
+) -> tuple[Alert, ...]:
+    """Answer with the open alerts of several tasks or plans."""
+    wanted = sorted(set(ids))
+    found: list[Alert] = []
+    for begin in range(0, len(wanted), _IDS_AT_ONCE):
+        portion = wanted[begin : begin + _IDS_AT_ONCE]
+        asked = {"asked_account": account, "asked_kind": kind.value, "asked_subjects": portion}
+        found += (_alert(values) for values in connection.execute(_ONGOING_OF, asked))
+    return tuple(found)
+
+
+def known_ids(connection: Connection, ids: Iterable[AlertId]) -> frozenset[AlertId]:
+    """Answer with which of `ids` there are alerts of, open or not."""
+    wanted = sorted(ids)
+    found: set[AlertId] = set()
+    for begin in range(0, len(wanted), _IDS_AT_ONCE):
+        asked = {"asked_ids": wanted[begin : begin + _IDS_AT_ONCE]}
+        found.update(AlertId(id_) for (id_,) in connection.execute(_KNOWN, asked))
+    return frozenset(found)
 
 
 def load_alert(connection: Connection, id_: AlertId) -> Alert | None:
@@ -117,10 +186,15 @@ def open_alerts(connection: Connection) -> tuple[Alert, ...]:
     return tuple(_alert(values) for values in found)
 
 
-def stale_alerts(connection: Connection, before: datetime, *, most: int) -> tuple[Alert, ...]:
+def stale_alerts(connection: Connection, before: datetime) -> tuple[Alert, ...]:
     """Answer with open alerts that nothing has changed since `before`, lasting states apart."""
-    found = connection.execute(_STALE, {"before": stored(before), "most": most})
+    found = connection.execute(_STALE, {"before": stored(before)})
     return tuple(_alert(values) for values in found)
+
+
+def orphaned_alerts(connection: Connection) -> tuple[Alert, ...]:
+    """Answer with the open alerts of tasks and plans that TMC no longer lists, though it might."""
+    return tuple(_alert(values) for values in connection.execute(_ORPHANED))
 
 
 def open_alerts_of(connection: Connection, rules: Iterable[str]) -> tuple[Alert, ...]:
@@ -235,6 +309,12 @@ def keep_members(
                 for member in kept
             ],
         )
+
+
+def leave_to(connection: Connection, alert: AlertId, successor: AlertId) -> None:
+    """Take an alert out of the groups whose receivers are told of its successor instead."""
+    asked = {"asked_id": alert, "successor": successor}
+    connection.execute(_LEAVE, asked)
 
 
 def drop_group(connection: Connection, group: str) -> None:
