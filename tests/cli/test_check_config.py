@@ -1,6 +1,7 @@
 """`check-config`: what is in a good file, and what TMC lets its accounts see."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +30,17 @@ def test_a_good_file_is_summed_up(call, config):
     result = call("check-config", "--config", path)
     assert result.exit_code == 0
     assert result.output == f"{path}: ok: 1 account, 1 receiver, 3 routes, 0 labels, 0 rules\n"
+
+
+def test_files_of_rules_are_checked_and_counted_too(call, config):
+    path = config(("route: {", "rule_files: ['team-*.yaml']\nroute: {"))
+    rules = Path(path).parent / "team-a.yaml"
+    rules.write_text("rules: [{name: mine}, {rule: failed, for: 5m}]")
+    assert call("check-config", "--config", path).output.endswith(" 2 rules\n")
+    rules.write_text("rules:\n  - name: mine\n    for: 5 minutes")
+    result = call("check-config", "--config", path)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"{rules}:3: rules[0].for: found '5 minutes'; allowed: ")
 
 
 def test_a_good_file_is_summed_up_as_json(call, config):
@@ -121,4 +133,14 @@ def test_a_beat_that_the_share_cannot_pay_is_told_with_its_place(call, config):
         f"{path}:8: watch.beat: reading the lists of prod alone takes 12.0 requests a minute, and "
         "api_share grants 1.8; allowed: 67s or more, or accounts[].api_share of 0.01 or more, or "
         "fewer accounts or lists on one budget\n"
+    )
+
+
+def test_several_receivers_without_a_fallback_are_warned_of(call, config):
+    two = ("  - name: team\n", "  - {name: other, log: {}}\n  - name: team\n")
+    told = call("check-config", "--config", config(two))
+    mended = call("check-config", "--config", config(two, ("http:", "fallback: other\nhttp:")))
+    assert (told.exit_code, mended.exit_code, mended.stderr) == (0, 0, "")
+    assert "warning: no fallback: that another receiver cannot be told is told to 'team'" in (
+        told.stderr
     )

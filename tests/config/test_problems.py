@@ -169,7 +169,10 @@ def test_files_that_cannot_be_read_are_told(tmp_path):
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("watc: {}", "c.yaml:4: watc: unknown key; allowed: accounts, grace, http, labels, log,"),
+        (
+            "watc: {}",
+            "c.yaml:4: watc: unknown key; allowed: accounts, fallback, grace, http, labels,",
+        ),
         ("watch: {settle: {floor: 1s}}", "watch.settle.floor: found '1s'; allowed: 2s to 1h"),
         (
             "watch: {settle: {floor: 1m, ceiling: 30s}}",
@@ -313,6 +316,7 @@ def test_an_account_has_one_credential(problems, given, problem):
         ("log: {}", "webhook: {url: 'none'}", "receivers[0].webhook.url: must be an address"),
         ("receiver: team", "receiver: team, matchers: []", "route.matchers: unknown key; allowed"),
         ("receiver: team", "recever: team", "route.recever: unknown key; allowed: group_by, gr"),
+        ("log: {}}]", "log: {}}]\nfallback: x", "fallback: no receiver is named 'x'; there are"),
         ("receiver: team", "receiver: team, routes: [{receiver: x}]", "no receiver is named 'x'"),
         (
             "receiver: team",

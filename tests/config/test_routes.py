@@ -50,3 +50,11 @@ def test_alerts_find_their_way_through_it(tmp_path):
     labels = {"severity": "critical", "rule": "terminated"}
     assert [route.receiver for route in routes_for(tree(tmp_path), labels)] == ["oncall", "team"]
     assert [route.receiver for route in routes_for(tree(tmp_path), {"rule": "failed"})] == ["team"]
+
+
+def test_a_receiver_that_fails_is_told_to_the_fallback(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text(TEXT + "fallback: oncall\n")
+    root = routing_tree(load(file, environ={}))
+    fails = {"rule": "delivery_failing", "severity": "warning", "name": "team"}
+    assert [route.receiver for route in routes_for(root, fails)] == ["oncall"]

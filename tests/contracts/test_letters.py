@@ -10,10 +10,12 @@ from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity, Status
 from tmcwatch.domain.delivery import Delivery, State, delivery_id
 from tmcwatch.domain.grouping import Member
 from tmcwatch.domain.message import Message
+from tmcwatch.domain.parking import Trouble
 from tmcwatch.store import letters, outbox
 from tmcwatch.store.alerts import keep_members, save_alerts
 from tmcwatch.store.engine import StoreError
 from tmcwatch.store.opening import open_store
+from tmcwatch.store.parked import parked_targets, save_trouble
 from tmcwatch.store.schema import deliveries
 
 TEN = datetime(2026, 11, 20, 10, tzinfo=UTC)
@@ -134,8 +136,8 @@ def test_a_letter_that_cannot_be_read_is_listed_and_stays_dead(connection):
 def test_a_replayed_letter_is_due_under_its_key_with_its_attempts_counted_afresh(connection):
     die(connection, owed(1))
     assert again(connection, owed(1)) == letters.Replay(due=1, nothing_left=0)
-    assert outbox.next_due(connection, TARGET, NOON - timedelta(seconds=1)) is None
-    found = outbox.next_due(connection, TARGET, NOON)
+    assert outbox.next_due(connection, TARGET, NOON - timedelta(seconds=1)) == []
+    (found,) = outbox.next_due(connection, TARGET, NOON)
     message = replace(owed(1).message, created_at=NOON)
     assert found == replace(owed(1), due_at=NOON, message=message)
     (listed,) = letters.owed_letters(connection, None, most=9)
@@ -178,8 +180,7 @@ def test_a_replayed_letter_goes_before_the_later_ones_of_its_group(connection):
     die(connection, owed(1))
     owe(connection, replace(owed(2), message=replace(owed(2).message, alerts=(alert("b"),))))
     again(connection, owed(1))
-    due = outbox.next_due(connection, TARGET, NOON)
-    assert due is not None
+    (due,) = outbox.next_due(connection, TARGET, NOON)
     assert due.number == 1
 
 
@@ -244,15 +245,13 @@ def test_a_replay_that_breaks_off_has_changed_nothing(store):
     assert store.write(lambda c: again(c, *both)).due == 2
 
 
-def test_a_replay_is_known_from_what_is_owed_otherwise(connection):
+@pytest.mark.parametrize(("refused", "left"), [(True, {OTHER}), (False, {TARGET, OTHER})])
+def test_a_replay_ends_that_a_target_is_left_alone_as_it_refused_the_login(
+    connection, refused, left
+):
+    later = NOON + timedelta(minutes=10)
+    for target in (TARGET, OTHER):
+        save_trouble(connection, target, Trouble(since=NOON, until=later, refused=refused))
     die(connection, owed(1))
-    owe(connection, owed(1, group="new"))
-    busy = owed(1, group="busy")
-    owe(connection, busy)
-    outbox.claim(connection, busy.id, NOON)
-    outbox.postpone(connection, busy.id, NOON, "host: answered 503", now=NOON)
-    assert not letters.replayed_after(connection, TARGET, TEN - timedelta(hours=1))
     again(connection, owed(1))
-    assert letters.replayed_after(connection, TARGET, TEN)
-    assert not letters.replayed_after(connection, TARGET, NOON)
-    assert not letters.replayed_after(connection, OTHER, TEN)
+    assert parked_targets(connection, NOON).keys() == left

@@ -33,8 +33,9 @@ COMMITS = frozenset(
     }
 )
 """The functions that the budgets, tracking, alerting and delivering commit."""
-HARMLESS = frozenset({"_clean_up", "begin", "_register"})
-"""The functions that commit only what an earlier life or the config left to be done."""
+HARMLESS = frozenset({"_clean_up", "begin", "_register", "_in_trouble", "note_throttling"})
+"""The functions that commit what an earlier life or the config left to be done, or what any later
+round finds again."""
 UNHEARD_OF = 4
 """The exit code where something else is committed: there, too, it must be killed."""
 

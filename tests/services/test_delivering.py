@@ -8,6 +8,7 @@ from tests.services.house import HOUR, Killed, Receiver, busy, target_of
 from tmcwatch.delivering import OnUncertain
 from tmcwatch.domain.alert import EndReason
 from tmcwatch.notifiers import NotifierCrashed, NotifierError
+from tmcwatch.store.schema import deliveries
 from tmcwatch.supervisor import Bell
 
 
@@ -210,3 +211,52 @@ async def test_each_happening_is_one_line_in_the_log(house):
         house.owe()
         await house.run(60, target_of(Receiver(busy())))
     assert [line["event"] for line in lines] == ["delivery_postponed", "message_delivered"]
+
+
+def owe_many(house, number: int) -> None:
+    for i in range(number):
+        house.owe(group=f"g{i}")
+
+
+async def test_a_receiver_that_takes_everything_is_sent_ever_more_side_by_side(house):
+    receiver = Receiver(*[1.0] * 100)  # each takes a second
+    owe_many(house, 39)
+    await house.run(60, target_of(receiver, idempotent=True))
+    started = [receiver.times.count(second) for second in range(7)]
+    assert started == [1, 2, 4, 8, 8, 8, 8]
+    assert house.states() == ["delivered"] * 39
+
+
+async def test_after_a_failure_one_message_tries_whether_it_works_again(house):
+    receiver = Receiver(0.0, 0.0, 0.0, busy(77))
+    owe_many(house, 7)
+    await house.run(HOUR, target_of(receiver, idempotent=True))
+    assert receiver.times.count(77) == len(receiver.times) - 7
+    assert house.states() == ["delivered"] * 7
+    assert len(set(receiver.keys)) == 7
+
+
+async def test_a_receiver_that_cannot_tell_a_repetition_is_sent_one_after_the_other(house):
+    receiver = Receiver(*[1.0] * 9)
+    owe_many(house, 9)
+    await house.run(60, target_of(receiver))
+    assert receiver.times == list(range(9))
+
+
+async def test_messages_of_one_group_are_never_on_their_way_together(house):
+    receiver = Receiver(*[1.0] * 9)
+    for i in range(4):
+        house.owe(group=f"g{i}")
+    await house.run(60, target_of(receiver, idempotent=True))
+    for number in (2, 3):
+        house.owe(number, group="g0")
+        house.store.write(lambda c: c.execute(deliveries.update().values(attempts=1)))
+    receiver.asked.clear()
+    await house.run(60, target_of(receiver, idempotent=True))
+    assert [
+        (key, time - receiver.times[0])
+        for key, time in zip(receiver.keys, receiver.times, strict=True)
+    ] == [
+        ("g0-2", 0),
+        ("g0-3", 1),
+    ]

@@ -13,7 +13,7 @@ from tmcwatch.domain.rule import About, Rule
 from tmcwatch.domain.scope import EVERYTHING
 from tmcwatch.domain.standing import NEVER_RAN
 from tmcwatch.store.alerts import open_alerts_of
-from tmcwatch.store.capture import watched_since
+from tmcwatch.store.capture import skews, watched_since
 from tmcwatch.store.engine import Connection
 from tmcwatch.store.executions import first_success_after
 from tmcwatch.store.rule_watches import rules_watched_from
@@ -31,7 +31,9 @@ class Known:
     """What a round knows from its beginning, and keeps up to date as it decides."""
 
     watched_from: Mapping[str, datetime]
-    """When each rule began to be watched."""
+    """When each rule began to be watched, on our clock."""
+    skews: Mapping[AccountName, timedelta]
+    """How far TMC's clock is ahead of ours."""
     shared: dict[AlertId, Alert]
     """The open alerts that are about an engine or an account and not about one task or plan."""
 
@@ -39,6 +41,11 @@ class Known:
         if not self.shared:
             return ()  # as nearly always
         return tuple(alert for alert in self.shared.values() if alert.labels["account"] == account)
+
+    def watched_by(self, account: AccountName) -> Mapping[str, datetime]:
+        """Answer with when each rule began to be watched, in TMC's time."""
+        skew = self.skews.get(account, timedelta())
+        return {rule: moment + skew for rule, moment in self.watched_from.items()}
 
     def note(self, alert: Alert) -> None:
         """Keep in mind what became of an alert that may be shared."""
@@ -53,6 +60,7 @@ def known_at_first(connection: Connection, settings: Settings) -> Known:
     sharing = {rule.name for rule in settings.rules if rule.about is not About.SUBJECT}
     return Known(
         watched_from=rules_watched_from(connection),
+        skews=skews(connection),
         shared={alert.id: alert for alert in open_alerts_of(connection, sharing)},
     )
 
@@ -83,7 +91,7 @@ def circumstances_of(
         link="",
         engine=where.engine,
         started_at=where.started_at,
-        watched_from=known.watched_from,
+        watched_from=known.watched_by(account),
     )
     if transition.phase is Phase.SUCCEEDED:
         return circumstances

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 
 from tmcwatch.alerting.circumstances import Known, circumstances_of, known_at_first
 from tmcwatch.alerting.coming_due import come_due, due_next
@@ -36,6 +37,7 @@ from tmcwatch.store.capture import accounts_with_history_read
 from tmcwatch.store.conditions import untold_conditions
 from tmcwatch.store.engine import Connection
 from tmcwatch.store.outbox import bury_orphans
+from tmcwatch.store.parked import forget_targets
 from tmcwatch.store.subjects import Failing, failing, load_subjects
 from tmcwatch.store.transitions import (
     cursor,
@@ -81,15 +83,16 @@ def decide(
     noted = untold_conditions(connection, most=AT_ONCE)
     undecided = {transition.account for _, transition in waiting[len(ready) :]}
     due = come_due(connection, undecided=undecided, since=since, now=now, most=AT_ONCE)
-    for alert in (
-        *stuck.alerts,
-        *gone(connection, now=now),
-        *forgotten(connection, now=now),
-        *(due if len(waiting) < AT_ONCE else ()),
-        *_openings(connection, settings, now),
-        *expiring_tokens(connection, settings, now=now),
-        *about_ourselves(connection, settings, noted, now=now),
-        *let_go(connection, settings, holding, is_drained=is_drained, now=now),
+    # One after the other, so that each finds what the one before it has ended.
+    for alert in chain(
+        stuck.alerts,
+        gone(connection, now=now),
+        forgotten(connection, now=now),
+        due if len(waiting) < AT_ONCE else (),
+        _openings(connection, settings, now),
+        expiring_tokens(connection, settings, now=now),
+        about_ourselves(connection, settings, noted, now=now),
+        let_go(connection, settings, holding, is_drained=is_drained, now=now),
     ):
         save_alerts(connection, [alert])
         if alert.due_at is None:  # else it ended before it counted, and nobody was told
@@ -128,8 +131,8 @@ def settle(connection: Connection, settings: Settings, *, now: datetime) -> None
             or _is_outside(connection, settings, alert)
         ),
     )
-    targets = {name for receiver in settings.receivers.values() for name in receiver.targets}
-    bury_orphans(connection, targets, now)
+    bury_orphans(connection, settings.targets, now)
+    forget_targets(connection, settings.targets, now=now)
 
 
 def _is_off(settings: Settings, alert: Alert) -> bool:

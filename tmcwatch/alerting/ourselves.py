@@ -9,6 +9,7 @@ from tmcwatch.domain.built_in import AWAY, LASTING
 from tmcwatch.domain.condition import Condition
 from tmcwatch.domain.execution import Kind
 from tmcwatch.domain.ourselves import changed_by, id_of
+from tmcwatch.domain.parking import FAILING
 from tmcwatch.store.alerts import load_alert
 from tmcwatch.store.conditions import take_note
 from tmcwatch.store.engine import Connection
@@ -31,6 +32,8 @@ def about_ourselves(
         rule = rules.get(condition.rule)
         if rule is None or rule.name == AWAY:
             continue  # an outage is told by its digest, once it is caught up with
+        if rule.name == FAILING and len(settings.targets) == 1:
+            continue  # by what fails itself; the log and a metric say so
         known = load_alert(connection, id_of(condition, place))
         alert = changed_by(condition, place, rule, known, ownership=settings.ownership, now=now)
         if alert is not None:
@@ -40,9 +43,11 @@ def about_ourselves(
 
 
 def is_about_nothing(settings: Settings, alert: Alert) -> bool:
-    """Tell whether an alert says how an account or list is watched that no longer is."""
+    """Tell whether an alert says how an account, list or receiver does that is no longer there."""
     if alert.rule not in LASTING:
         return False
+    if alert.rule == FAILING:
+        return alert.labels["id"] not in settings.targets
     kind = alert.labels["kind"]
     is_of_a_list = kind in {one.value for one in Kind}
     gone = is_of_a_list and kind not in settings.kinds

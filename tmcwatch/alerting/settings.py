@@ -43,6 +43,11 @@ class Settings:
     """The days on which tokens expire, where the config names them."""
     external_url: str = ""
 
+    @property
+    def targets(self) -> frozenset[str]:
+        """Every way of telling every receiver, as in the outbox."""
+        return frozenset(name for one in self.receivers.values() for name in one.targets)
+
 
 def group_key(route: Route, labels: Mapping[str, str]) -> str:
     """Answer with the key of the group that an alert with `labels` is in on `route`."""

@@ -35,6 +35,7 @@ from tmcwatch.domain.budget import (
     wait,
     without_answer,
 )
+from tmcwatch.domain.throttling import Calls
 from tmcwatch.domain.turns import PRIORITIES, Turns, Waiting, by_urgency, next_turn, patience
 
 MOST_IN_FLIGHT = 8
@@ -127,6 +128,8 @@ class _Lane:
     turns: Turns = field(default_factory=Turns)
     waiters: dict[int, _Waiter] = field(default_factory=dict)
     """By number: the first has waited longest, and keeps time for all."""
+    served: int = 0
+    refused: int = 0
 
     @property
     def first(self) -> _Waiter | None:
@@ -221,6 +224,7 @@ class Budget:
         """Report that TMC served a call; `pauses` tells how many pauses it was let out after."""
         lane = self._lanes[family]
         pace = self._pace(lane)
+        lane.served += 1
         lane.pace = answered(pace, pauses=pace.pauses if pauses is None else pauses)
         self._remembering.note(family, lane.pace)
         _stir(lane)
@@ -240,6 +244,7 @@ class Budget:
         lane = self._lanes[family]
         pace = self._pace(lane)
         known = pace.pauses if pauses is None else pauses
+        lane.refused += known == pace.pauses  # those of calls that were under way together are one
         lane.pace = throttled(pace, pauses=known, asked=retry_after, jitter=self._random())
         self._remembering.note(family, lane.pace)
         _stir(lane)
@@ -263,6 +268,17 @@ class Budget:
     def state(self) -> Mapping[Family, FamilyState]:
         now = self._now()
         return {family: self._state(lane, now) for family, lane in self._lanes.items()}
+
+    def calls(self) -> Mapping[Family, Calls]:
+        """Answer with what TMC made of the calls so far."""
+        return {
+            family: Calls(
+                served=lane.served,
+                refused=lane.refused,
+                is_paused=lane.pace is not None and pause_left(self._pace(lane)) > 0,
+            )
+            for family, lane in self._lanes.items()
+        }
 
     def waiting(self) -> Mapping[Purpose, int]:
         """Count who waits for a turn, by purpose."""

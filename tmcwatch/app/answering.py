@@ -112,7 +112,8 @@ class Answers:
         return await self._read(lambda connection: newest_deliveries(connection, most))
 
     async def owed_deliveries(self, receiver: str | None, most: int) -> Json:
-        return await self._read(partial(owed, self.config(), receiver, most))
+        work = partial(owed, self.config(), receiver, most, now=self.world.now())
+        return await self._read(work)
 
     async def dead_deliveries(self, receiver: str | None, most: int) -> Json:
         return await self._read(partial(dead, self.config(), receiver, most))

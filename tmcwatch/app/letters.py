@@ -20,6 +20,7 @@ from tmcwatch.store.letters import (
     owed_letters,
     unknown_ids,
 )
+from tmcwatch.store.parked import parked_targets
 
 log = structlog.get_logger()
 
@@ -29,11 +30,21 @@ MOST_NAMES = 5
 """Named of what a letter tells, by rule and status."""
 
 
-def owed(config: Config, receiver: str | None, most: int, connection: Connection) -> Json:
+def owed(
+    config: Config, receiver: str | None, most: int, connection: Connection, *, now: datetime
+) -> Json:
     """Answer with what is still owed, oldest first. Raises NotKnown."""
     found = owed_letters(connection, receiver, most=most)
     _check(config, receiver, found)
-    return [_common(one) | {"due_at": _text(one.due_at)} for one in found]
+    parked = parked_targets(connection, now)
+    return [
+        _common(one)
+        | {
+            "due_at": _text(one.due_at),
+            "parked_until": _text(parked[one.target]) if one.target in parked else None,
+        }
+        for one in found
+    ]
 
 
 def dead(config: Config, receiver: str | None, most: int, connection: Connection) -> Json:

@@ -16,6 +16,7 @@ from tmcwatch.app.budgets import BudgetKeeping, open_budgets, write_last_changes
 from tmcwatch.app.parts import Parts, store_fails
 from tmcwatch.app.planning import warn
 from tmcwatch.app.pollers import Pollers, Service
+from tmcwatch.app.throttling import ThrottleWatch
 from tmcwatch.app.wiring import (
     kinds_of,
     scopes_of,
@@ -114,12 +115,25 @@ class _Watch:
             for keeping in self._keepings:
                 name = f"remembering the budget of {keeping.name}"
                 polling.start_soon(self._keep, name, keeping.run)
+                name = f"watching for refusals of {keeping.name}"
+                polling.start_soon(self._keep, name, self._throttle_watch(keeping).run)
             self._parts.health.started()
             await stop.wait()
             polling.cancel_scope.cancel()
         # Shielded, so that the next process begins with what the last request told.
         with anyio.move_on_after(LAST_ROUND_WITHIN, shield=True):
             await write_last_changes(self._keepings)
+
+    def _throttle_watch(self, keeping: BudgetKeeping) -> ThrottleWatch:
+        sharing = (one for one in self._config.accounts if one.budget_name == keeping.name)
+        return ThrottleWatch(
+            name=keeping.name,
+            accounts=tuple(AccountName(account.name) for account in sharing),
+            budget=keeping.budget,
+            store=self._parts.store,
+            world=self._world,
+            changed=self._changed,
+        )
 
     def _expect(self) -> None:
         kinds = kinds_of(self._config)
@@ -142,6 +156,7 @@ class _Watch:
             random=self._world.random,
             words=partial(words_for, time_zone=self._config.time_zone),
             observed=_Observed(self._parts.metrics),
+            changed=self._changed,
         )
         return partial(deliver, target, bell=self._parts.owed, means=means)
 

@@ -40,6 +40,8 @@ def command(*, path: Path, live: bool, as_json: bool) -> None:
         if as_json:
             print_json({"file": str(path), "ok": False, "problems": problems})
         raise wrong_usage(*problems) from error
+    for warning in _warnings(config):
+        click.echo(f"{path}: warning: {warning}", err=True)
     seen = _ask(config) if live else []
     failure = _failure(seen)
     if as_json:
@@ -63,6 +65,13 @@ def _possible(path: Path) -> Config:
     if problems:
         raise ConfigError(problems)
     return config
+
+
+def _warnings(config: Config) -> Iterator[str]:
+    """Say what may be meant so, and rarely is."""
+    if config.fallback is None and len(config.receivers) > 1:
+        root = config.route.receiver
+        yield f"no fallback: that another receiver cannot be told is told to {root!r}"
 
 
 def _ask(config: Config) -> list[Seen]:

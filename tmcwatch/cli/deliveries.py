@@ -175,7 +175,8 @@ _DEAD = ("id", "target", "given up", "attempts", "tells", "why")
 
 
 def _owed_cells(one: Json) -> Sequence[str]:
-    next_try = "now" if one["state"] == "sending" else one["due_at"]
+    due_at = max(one["due_at"], one.get("parked_until") or "")
+    next_try = "now" if one["state"] == "sending" else due_at
     counts = (one["state"], str(one["attempts"]), next_try)
     return one["target"], one["owed_since"], *counts, _tells(one), one["error"] or "none"
 

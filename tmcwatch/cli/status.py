@@ -78,7 +78,10 @@ def _lines(status: Json, fresh: Json) -> Iterator[str]:
     for alert in status["alerts_firing"]:
         yield f"firing: {alert['rule']} ({alert['severity']}): {alert['number']}"
     for owed in status["outbox"]:
-        yield f"receiver {owed['receiver']}: {owed['pending']} to be told, {owed['dead']} given up"
+        yield (
+            f"receiver {owed['receiver']}: {owed['pending']} to be told, {owed['dead']} given up"
+            f"{_trouble(owed)}"
+        )
 
 
 def _draw(console: Console, status: Json, fresh: Json) -> None:
@@ -92,10 +95,18 @@ def _draw(console: Console, status: Json, fresh: Json) -> None:
             firing.add_row(alert["rule"], alert["severity"], str(alert["number"]))
         console.print(firing)
     if status["outbox"]:
-        owed = Table("receiver", "to be told", "given up")
+        owed = Table("receiver", "to be told", "given up", "")
         for one in status["outbox"]:
-            owed.add_row(one["receiver"], str(one["pending"]), str(one["dead"]))
+            numbers = str(one["pending"]), str(one["dead"])
+            owed.add_row(one["receiver"], *numbers, _trouble(one).removeprefix("; "))
         console.print(owed)
+
+
+def _trouble(owed: Json) -> str:
+    """Say whether a receiver fails, and until when it is left alone."""
+    failing = "; fails" if owed.get("failing") else ""
+    until = owed.get("parked_until")
+    return f"{failing}; left alone until {until}" if until else failing
 
 
 def _draw_lists(console: Console, status: Json) -> None:

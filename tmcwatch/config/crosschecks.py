@@ -157,7 +157,9 @@ def _silent_receivers(config: Plain, kinds: Sequence[str]) -> Found:
 def _routes_to_nobody(config: Plain) -> Found:
     names = [item.get("name") for _, item in _mappings(config, ("receivers",))]
     known = [name for name in names if isinstance(name, str)]
-    for path, name in _named_receivers(_at(config, ("route",)), ("route",)):
+    fallback = _at(config, ("fallback",))
+    named = [(("fallback",), fallback)] if isinstance(fallback, str) else []
+    for path, name in chain(named, _named_receivers(_at(config, ("route",)), ("route",))):
         if name not in known:
             there_are = ", ".join(known) or "none"
             near = suggestion(name, known)

@@ -246,6 +246,8 @@ class Config(Section):
     """Files with further `rules`, such as `rules.d/*.yaml`; they are followed like this one."""
     route: RootRoute
     receivers: Annotated[tuple[Receiver, ...], *SOME]
+    fallback: str | None = None
+    """The receiver that is told when another one cannot be; by default that of the root route."""
     time_zone: TimeZone = ZoneInfo("UTC")
     """Of the times in messages."""
     http: Http = Http()

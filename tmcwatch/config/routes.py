@@ -3,11 +3,15 @@
 from dataclasses import replace
 
 from tmcwatch.config.model import ChildRoute, Config
+from tmcwatch.domain.fallback import with_fallback
 from tmcwatch.domain.routing import Route
 
 
 def routing_tree(config: Config) -> Route:
-    """Answer with the routes, each setting taken from the parent where it is not set."""
+    """Answer with the routes, each setting taken from the parent where it is not set.
+
+    Branches are added by which a receiver that fails is told of to another one.
+    """
     root = config.route
     parent = Route(
         receiver=root.receiver,
@@ -16,7 +20,9 @@ def routing_tree(config: Config) -> Route:
         group_interval=root.group_interval,
         repeat_interval=root.repeat_interval,
     )
-    return replace(parent, routes=tuple(_branch(branch, parent) for branch in root.routes))
+    tree = replace(parent, routes=tuple(_branch(branch, parent) for branch in root.routes))
+    names = [receiver.name for receiver in config.receivers]
+    return with_fallback(tree, fallback=config.fallback, receivers=names)
 
 
 def _branch(child: ChildRoute, parent: Route) -> Route:

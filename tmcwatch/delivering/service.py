@@ -1,7 +1,8 @@
 """Sends what the outbox owes to one target: in order, again after a failure, once if it can be."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, TypeVar
@@ -11,17 +12,24 @@ import structlog
 
 from tmcwatch.domain.delivery import (
     GIVE_UP_AFTER,
-    LONGEST_RETRY,
     Delivery,
     DeliveryId,
     retry_wait,
+    together_after,
 )
 from tmcwatch.domain.message import Message, Words
-from tmcwatch.notifiers import InThread, Notifier, NotifierCrashed, NotifierError, Receipt
+from tmcwatch.domain.parking import Trouble, after_failure, is_known_refusal, told_at
+from tmcwatch.notifiers import InThread, Notifier, NotifierCrashed, NotifierError
 from tmcwatch.store import outbox
-from tmcwatch.store.engine import Store
-from tmcwatch.store.letters import replayed_after
+from tmcwatch.store.engine import Connection, Store
 from tmcwatch.store.outbox import Work
+from tmcwatch.store.parked import (
+    end_trouble,
+    is_told_failing,
+    save_trouble,
+    tell_failing,
+    trouble_of,
+)
 from tmcwatch.supervisor import Bell
 
 Result = TypeVar("Result")
@@ -74,6 +82,8 @@ class Means:
     random: Callable[[], float]
     words: Callable[[Message], Words]
     observed: Observed
+    changed: Bell = field(default_factory=Bell)
+    """Rung for alerting, when a target begins or ends to fail."""
 
 
 async def deliver(target: Target, *, bell: Bell, means: Means) -> None:
@@ -82,13 +92,12 @@ async def deliver(target: Target, *, bell: Bell, means: Means) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Quiet:
-    """A time in which a receiver is left alone."""
+class _Outcome:
+    """What became of one send: a receipt, or an error."""
 
-    since: datetime
-    until: datetime
-    is_parked: bool
-    """It refused the login, rather than asking to wait: a replay ends that."""
+    delivery: Delivery
+    receipt: str | None = None
+    error: NotifierError | None = None
 
 
 class _Worker:
@@ -96,19 +105,44 @@ class _Worker:
         self._target = target
         self._means = means
         # A receiver that asks to wait means all its messages, not only the one it refused.
-        self._quiet: _Quiet | None = None
+        self._trouble: Trouble | None = None
+        self._is_told = False
+        """Whether alerting knows that it fails."""
+        # One that cannot tell a repetition is never in doubt about more than one message.
+        self._may_repeat = target.idempotent
+        self._together = 1
 
     async def run(self, bell: Bell) -> None:
+        await self._recall()
         await self._settle_uncertain()
         while True:
             # Before looking, not after: a ring while it looks must not be lost.
             mark = bell.reset()
             await anyio.lowlevel.checkpoint()  # the one place where a stop takes hold
-            idle = await self._quiet_seconds() or await self._idle_seconds()
+            if self._trouble is not None:
+                await self._in_trouble()
+            idle = self._quiet_seconds() or await self._idle_seconds()
             if idle > 0:
-                await bell.wait(idle, since=mark)
+                await bell.wait(min(idle, self._seconds_until_told()), since=mark)
             else:
                 await self._send_next()
+
+    async def _recall(self) -> None:
+        """Take up what is known of the target from before a restart."""
+        name = self._target.name
+        self._trouble = await self._read(lambda c: trouble_of(c, name))
+        self._is_told = await self._read(lambda c: is_told_failing(c, name))
+
+    async def _in_trouble(self) -> None:
+        """See whether someone mended the login and replayed letters; tell what lasts too long."""
+        self._trouble = await self._read(lambda c: trouble_of(c, self._target.name))
+        trouble = self._trouble
+        if trouble is None or self._is_told or self._means.now() < told_at(trouble):
+            return
+        if await self._read(lambda c: outbox.pending_count(c, self._target.name)):
+            target = self._target
+            await self._write(lambda c: tell_failing(c, target.name, target.receiver, trouble))
+            self._told(trouble)
 
     async def _settle_uncertain(self) -> None:
         """Decide on what was being sent when the process last died."""
@@ -126,57 +160,100 @@ class _Worker:
         await self._write(lambda c: outbox.release(c, delivery, now))
 
     async def _send_next(self) -> None:
-        # Shielded from the claim on, so that a shutdown neither parts a sent message from its
-        # receipt nor leaves one that was never sent in doubt.
+        # Shielded from the claim on, so that a shutdown neither parts sent messages from their
+        # receipts nor leaves some that were never sent in doubt.
         with anyio.CancelScope(shield=True):
-            now = self._means.now()
-            delivery = await self._write(lambda c: outbox.take(c, self._target.name, now))
-            if delivery is not None:
-                await self._send(delivery)
+            now, most = self._means.now(), self._together
+            claimed = await self._write(
+                lambda c: outbox.take(c, self._target.name, now, most=most)
+            )
+            outcomes = await self._sent_all(claimed)
+            accepted = [one for one in outcomes if one.receipt is not None]
+            if accepted:
+                await self._record(accepted)
+            for outcome in outcomes:
+                if outcome.error is not None:
+                    await self._failed(outcome.delivery, outcome.error)
+            self._together = together_after(
+                most, all_accepted=len(accepted) == len(claimed), may_repeat=self._may_repeat
+            )
 
-    async def _send(self, delivery: Delivery) -> None:
+    async def _sent_all(self, claimed: Sequence[Delivery]) -> list[_Outcome]:
+        """Send what was claimed, side by side; answer with what became of each."""
+        if len(claimed) == 1:
+            return [await self._sent(claimed[0])]
+        outcomes: list[_Outcome] = []
+
+        async def send(delivery: Delivery) -> None:
+            outcomes.append(await self._sent(delivery))
+
+        async with anyio.create_task_group() as sends:
+            for delivery in claimed:
+                sends.start_soon(send, delivery)
+        return outcomes
+
+    async def _sent(self, delivery: Delivery) -> _Outcome:
         try:
             with anyio.fail_after(SEND_WITHIN):
                 words = await self._means.in_thread(self._means.words, delivery.message)
                 receipt = await self._target.notifier.send(delivery.message, words)
         except NotifierError as error:
-            await self._failed(delivery, error)
+            return _Outcome(delivery=delivery, error=error)
         except TimeoutError:
             text = f"no answer within {SEND_WITHIN:.0f} seconds"
-            await self._failed(delivery, NotifierError(text, permanent=False))
+            return _Outcome(delivery=delivery, error=NotifierError(text, permanent=False))
         except Exception as error:  # a bug of words or notifier must not stop the other messages
             log.exception("notifier_crashed", target=self._target.name, delivery=delivery.id)
-            text = f"the notifier crashed: {type(error).__name__}"
-            await self._failed(delivery, NotifierError(text, permanent=False), reason="crashed")
-        else:
-            await self._sent(delivery, receipt)
+            return _Outcome(delivery=delivery, error=NotifierCrashed(self._target.name, error))
+        return _Outcome(delivery=delivery, receipt=receipt.text[:_LONGEST_TEXT])
 
-    async def _sent(self, delivery: Delivery, receipt: Receipt) -> None:
-        now = self._means.now()
-        text = receipt.text[:_LONGEST_TEXT]
-        await self._write(lambda c: outbox.delivered(c, delivery.id, text, now))
-        seconds = (now - delivery.message.created_at).total_seconds()
-        self._means.observed.on_sent(self._target.receiver, seconds)
-        log.info(
-            "message_delivered",
-            target=self._target.name,
-            delivery=delivery.id,
-            alerts=len(delivery.message.alerts),
-            attempts=delivery.attempts,
-        )
+    async def _record(self, accepted: Sequence[_Outcome]) -> None:
+        """Write all receipts in one transaction."""
+        now, is_mended = self._means.now(), self._trouble is not None or self._is_told
+        await self._write(lambda c: self._recorded(c, accepted, now, is_mended=is_mended))
+        if is_mended:
+            self._heal()
+        for delivery in (outcome.delivery for outcome in accepted):
+            seconds = (now - delivery.message.created_at).total_seconds()
+            self._means.observed.on_sent(self._target.receiver, seconds)
+            log.info(
+                "message_delivered",
+                target=self._target.name,
+                delivery=delivery.id,
+                alerts=len(delivery.message.alerts),
+                attempts=delivery.attempts,
+            )
 
-    async def _failed(
-        self, delivery: Delivery, error: NotifierError, *, reason: str | None = None
+    def _recorded(
+        self,
+        connection: Connection,
+        accepted: Sequence[_Outcome],
+        now: datetime,
+        *,
+        is_mended: bool,
     ) -> None:
+        for one in accepted:
+            outbox.delivered(connection, one.delivery.id, one.receipt or "", now)
+        if is_mended:
+            end_trouble(connection, self._target.name, now=now)
+
+    def _heal(self) -> None:
+        if self._is_told:
+            log.info("delivery_works_again", target=self._target.name)
+            self._means.changed.ring()
+        self._trouble, self._is_told = None, False
+
+    async def _failed(self, delivery: Delivery, error: NotifierError) -> None:
         now = self._means.now()
-        self._means.observed.on_failed(self._target.receiver, reason or _reason(error))
+        self._means.observed.on_failed(self._target.receiver, _reason(error))
         give_up_at = delivery.message.created_at + GIVE_UP_AFTER
-        if error.authentication:
-            self._quiet = _Quiet(since=now, until=now + LONGEST_RETRY, is_parked=True)
-        if error.permanent:
-            await self._bury(delivery.id, error.text)
+        # Where the login is known to be refused, that must not kill one message after the other.
+        waits = is_known_refusal(self._trouble, refused=error.authentication)
+        if error.permanent and not waits:
+            await self._give_up(delivery.id, error, error.text)
         elif now >= give_up_at:
-            await self._bury(delivery.id, f"given up after {GIVE_UP_AFTER}: {error.text}")
+            text = f"given up after {GIVE_UP_AFTER}: {error.text}"
+            await self._give_up(delivery.id, error, text)
         else:
             await self._postpone(delivery, error, give_up_at)
 
@@ -185,11 +262,21 @@ class _Worker:
     ) -> None:
         now = self._means.now()
         backoff = retry_wait(delivery.attempts, jitter=self._means.random())
-        due_at = min(now + (error.retry_after or backoff), give_up_at)
-        if error.retry_after:
-            self._quiet = _Quiet(since=now, until=due_at, is_parked=False)
+        asked = error.retry_after or None
+        trouble = after_failure(
+            self._trouble,
+            now=now,
+            refused=error.authentication,
+            wait_until=min(now + asked, give_up_at) if asked else None,
+        )
+        # All wait for a refused login together, and go as soon as one message was accepted.
+        wanted = now if error.authentication else now + (asked or backoff)
+        due_at = min(wanted, give_up_at)
         text = error.text[:_LONGEST_TEXT]
-        await self._write(lambda c: outbox.postpone(c, delivery.id, due_at, text, now=now))
+        await self._write(
+            lambda c: self._postponed(c, delivery.id, trouble, due_at=due_at, text=text)
+        )
+        self._trouble = trouble
         log.warning(
             "delivery_postponed",
             target=self._target.name,
@@ -199,24 +286,65 @@ class _Worker:
             error=text,
         )
 
-    async def _bury(self, delivery: DeliveryId, error: str) -> None:
-        now, text = self._means.now(), error[:_LONGEST_TEXT]
-        await self._write(lambda c: outbox.bury(c, delivery, text, now))
+    def _postponed(
+        self,
+        connection: Connection,
+        id_: DeliveryId,
+        trouble: Trouble,
+        *,
+        due_at: datetime,
+        text: str,
+    ) -> None:
+        outbox.postpone(connection, id_, due_at, text, now=self._means.now())
+        if trouble != self._trouble:
+            save_trouble(connection, self._target.name, trouble)
+
+    async def _give_up(self, delivery: DeliveryId, error: NotifierError, text: str) -> None:
+        """Bury what was refused for good; that the target does so is told through another."""
+        now = self._means.now()
+        trouble = after_failure(self._trouble, now=now, refused=error.authentication)
+        await self._bury(delivery, text, trouble)
+        self._trouble = trouble
+        self._told(trouble)
+
+    async def _bury(
+        self, delivery: DeliveryId, error: str, trouble: Trouble | None = None
+    ) -> None:
+        text = error[:_LONGEST_TEXT]
+        await self._write(lambda c: self._buried(c, delivery, text, trouble))
         log.warning("delivery_dead", target=self._target.name, delivery=delivery, error=text)
 
-    async def _quiet_seconds(self) -> float:
-        """Answer for how long the receiver is to be left alone."""
-        if self._quiet is None:
-            return 0
-        seconds = (self._quiet.until - self._means.now()).total_seconds()
-        if seconds <= 0 or (self._quiet.is_parked and await self._is_replayed(self._quiet.since)):
-            self._quiet = None
-            return 0
-        return seconds
+    def _buried(
+        self, connection: Connection, delivery: DeliveryId, text: str, trouble: Trouble | None
+    ) -> None:
+        outbox.bury(connection, delivery, text, self._means.now())
+        if trouble is not None:
+            save_trouble(connection, self._target.name, trouble)
+            tell_failing(connection, self._target.name, self._target.receiver, trouble)
 
-    async def _is_replayed(self, since: datetime) -> bool:
-        """Tell whether someone who mended the login had letters sent again meanwhile."""
-        return await self._read(lambda c: replayed_after(c, self._target.name, since))
+    def _told(self, trouble: Trouble) -> None:
+        if not self._is_told:
+            # An error, as the alert itself may have no other way than this one.
+            log.error(
+                "delivery_failing",
+                target=self._target.name,
+                since=trouble.since.isoformat(),
+                refused_login=trouble.refused,
+            )
+            self._is_told = True
+            self._means.changed.ring()
+
+    def _quiet_seconds(self) -> float:
+        """Answer for how long the target is to be left alone."""
+        if self._trouble is None:
+            return 0
+        return max((self._trouble.until - self._means.now()).total_seconds(), 0)
+
+    def _seconds_until_told(self) -> float:
+        if self._trouble is None or self._is_told:
+            return math.inf
+        seconds = (told_at(self._trouble) - self._means.now()).total_seconds()
+        return seconds if seconds > 0 else math.inf
 
     async def _idle_seconds(self) -> float:
         due_at = await self._read(lambda c: outbox.next_due_at(c, self._target.name))

@@ -199,6 +199,18 @@ OF_OURSELVES = (
         severity=Severity.WARNING,
     ),
     Rule(
+        name="delivery_failing",
+        summary="accepts no messages",
+        nature=Nature.STATE,
+        severity=Severity.WARNING,
+    ),
+    Rule(
+        name="throttled",
+        summary="is asked too much of, as TMC says",
+        nature=Nature.STATE,
+        severity=Severity.WARNING,
+    ),
+    Rule(
         name=AWAY,
         summary="was out of sight",
         nature=Nature.NOTICE,
@@ -213,6 +225,12 @@ OF_OURSELVES = (
     Rule(
         name=EXPIRING,
         summary="has a token that expires",
+        nature=Nature.NOTICE,
+        severity=Severity.WARNING,
+    ),
+    Rule(
+        name="unrecognised_status",
+        summary="has a status that is not known",
         nature=Nature.NOTICE,
         severity=Severity.WARNING,
     ),

@@ -8,12 +8,12 @@ from tmcwatch.domain.execution import AccountName
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """One stretch of time in which one rule about ourselves held; begun and ended by tracking."""
+    """One stretch of time in which one rule about ourselves held."""
 
     rule: str
     account: AccountName
     kind: str = ""
-    """Of a list; empty where it is about the account as a whole."""
+    """Of a list, or of a receiver; empty where it is about the account as a whole."""
     subject: str = ""
     """What it is about, such as a workspace's id; empty for the list or the account."""
     name: str = ""

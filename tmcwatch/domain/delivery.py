@@ -13,6 +13,8 @@ DeliveryId = NewType("DeliveryId", str)
 FIRST_RETRY = timedelta(seconds=2)
 LONGEST_RETRY = timedelta(minutes=10)
 GIVE_UP_AFTER = timedelta(hours=72)
+MOST_TOGETHER = 8
+"""Messages on their way to one target at once."""
 _MOST_DOUBLINGS = 20  # clamps the exponent: weeks of attempts must not overflow
 
 
@@ -49,3 +51,14 @@ def retry_wait(attempts: int, *, jitter: float) -> timedelta:
     """
     whole = min(FIRST_RETRY * float(2 ** min(attempts, _MOST_DOUBLINGS)), LONGEST_RETRY)
     return whole * (0.5 + jitter / 2)
+
+
+def together_after(together: int, *, all_accepted: bool, may_repeat: bool) -> int:
+    """Answer with how many messages to send side by side next, after so many were.
+
+    A target that takes everything is sent twice as many, one that failed a single one. So is one
+    that cannot drop what it has seen: after a crash only one message may be in doubt.
+    """
+    if not (all_accepted and may_repeat):
+        return 1
+    return min(2 * together, MOST_TOGETHER)

@@ -101,5 +101,5 @@ def _concern(condition: Condition) -> Concern:
         kind=condition.kind or "account",
         id=condition.subject,
         name=condition.name,
-        workspace=condition.name,
+        workspace="" if condition.kind else condition.name,
     )

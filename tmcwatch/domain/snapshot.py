@@ -71,6 +71,10 @@ class OutboxState:
     pending: int
     oldest_at: datetime | None
     dead: int
+    parked_until: datetime | None = None
+    """Until when one of its targets is left alone, as it asked or because it refused the login."""
+    is_failing: bool = False
+    """Whether one of its targets fails for good, or for long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Annotated
 
+import anyio
 import httpx
 from pydantic import AfterValidator, BeforeValidator
 
@@ -14,6 +15,7 @@ from tmcwatch.notifiers import Outside
 
 LONGEST_TIMEOUT = timedelta(seconds=15)  # a send has 20 seconds in all
 LONGEST_ANSWER = 64 * 1024
+_FINISH_WITHIN = 0.5
 _SECONDS = {"ms": 0.001, "s": 1.0}
 
 
@@ -75,6 +77,15 @@ async def beginning(response: httpx.Response, *, longest: int = LONGEST_ANSWER) 
     except httpx.HTTPError:
         pass  # the status is known, which is what counts
     return answer[:longest]
+
+
+async def finish(response: httpx.Response) -> None:
+    """Read what follows an accepted answer, if it is short and at hand.
+
+    Only then can its connection carry the next message.
+    """
+    with anyio.move_on_after(_FINISH_WITHIN):
+        await beginning(response)
 
 
 def retry_after(response: httpx.Response, now: datetime) -> timedelta | None:

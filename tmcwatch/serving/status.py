@@ -101,6 +101,8 @@ def _outbox(one: OutboxState) -> Mapping[str, object]:
         "pending": one.pending,
         "oldest": _text(one.oldest_at),
         "dead": one.dead,
+        "failing": one.is_failing,
+        "parked_until": _text(one.parked_until),
     }
 
 

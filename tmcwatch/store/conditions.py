@@ -1,4 +1,4 @@
-"""Conditions in the store: begun and ended by tracking, taken note of by alerting."""
+"""Conditions in the store: begun and ended by other services, taken note of by alerting."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -69,6 +69,14 @@ def end_condition(
         .values(until=stored(at), told=False)
     )
     return ended.rowcount > 0
+
+
+def was_noted(
+    connection: Connection, rule: str, account: AccountName, *, kind: str, subject: str
+) -> bool:
+    """Tell whether such a condition was ever written, as far as that is remembered."""
+    noted = select(conditions.c.sequence).where(_same(rule, account, kind, subject))
+    return connection.execute(noted.limit(1)).first() is not None
 
 
 def lasting_conditions(connection: Connection) -> tuple[Condition, ...]:

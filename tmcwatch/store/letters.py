@@ -17,6 +17,7 @@ from tmcwatch.store.alerts import load_alert, load_members
 from tmcwatch.store.facts import FactsError, facts_of, message_from
 from tmcwatch.store.moments import loaded, stored
 from tmcwatch.store.outbox import OPEN, delivered, delivery_of
+from tmcwatch.store.parked import try_again
 from tmcwatch.store.schema import deliveries
 
 NOTHING_LEFT = "not sent again: nothing was left to tell, or another message tells it"
@@ -100,6 +101,7 @@ def replay(
     found = connection.execute(query.order_by(_COLUMNS.group_key, _COLUMNS.target))
     dead = list(_readable(found))
     due = nothing_left = 0
+    again: set[str] = set()
     for (group, target), letters in groupby(dead, key=_place):
         together = [*letters, *_later(connection, group, target)]
         known = _known(connection, together)
@@ -107,24 +109,13 @@ def replay(
         for id_, message in retold(together, known, awaited=awaited, now=now).items():
             if message.alerts:
                 _owe_again(connection, id_, message, now)
+                again.add(target)
                 due += 1
             else:
                 delivered(connection, id_, NOTHING_LEFT, now)
                 nothing_left += 1
+    try_again(connection, again)
     return Replay(due=due, nothing_left=nothing_left)
-
-
-def replayed_after(connection: Connection, target: str, moment: datetime) -> bool:
-    """Tell whether letters to the target became due again after a moment."""
-    # A letter that was tried before and counts no attempt is one that was replayed.
-    again = select(_COLUMNS.id).where(
-        _COLUMNS.target == target,
-        _COLUMNS.state == State.PENDING.value,
-        _COLUMNS.attempts == 0,
-        _COLUMNS.error.is_not(None),
-        _COLUMNS.changed_at > stored(moment),
-    )
-    return connection.execute(again.limit(1)).first() is not None
 
 
 def _owe_again(connection: Connection, id_: DeliveryId, message: Message, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """The outbox: messages owed, in order per group, until a target accepted them or they are dead."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
@@ -50,24 +50,37 @@ def owe(connection: Connection, delivery: Delivery) -> bool:
     return True
 
 
-def take(connection: Connection, target: str, now: datetime) -> Delivery | None:
-    """Claim what is next due to the target: committed as `sending` before it is sent."""
-    delivery = next_due(connection, target, now)
-    return None if delivery is None else claim(connection, delivery.id, now)
+def take(connection: Connection, target: str, now: datetime, *, most: int) -> list[Delivery]:
+    """Claim what is next due to the target: committed as `sending` before any of it is sent.
+
+    Of one group it is one message at most.
+    """
+    return [claim(connection, one.id, now) for one in next_due(connection, target, now, most=most)]
 
 
-def next_due(connection: Connection, target: str, now: datetime) -> Delivery | None:
+def next_due(
+    connection: Connection, target: str, now: datetime, *, most: int = 1
+) -> list[Delivery]:
     """Answer with what is to be sent now; a group's message waits for its earlier ones.
 
-    A row whose facts cannot be read is buried on the way, so that it holds up no other.
+    Rows whose facts cannot be read are buried on the way, so that they hold up no other.
     """
-    at = {"asked_target": target, "now": stored(now)}
-    while (row := connection.execute(_NEXT, at).one_or_none()) is not None:
+    at = {"asked_target": target, "now": stored(now), "most": most}
+    while rows := connection.execute(_NEXT, at).all():
+        readable = list(_readable(connection, rows, now))
+        if readable:
+            return readable
+    return []
+
+
+def _readable(
+    connection: Connection, rows: Iterable[Row[Any]], now: datetime
+) -> Iterator[Delivery]:
+    for row in rows:
         try:
-            return delivery_of(row)
+            yield delivery_of(row)
         except FactsError as error:
             bury(connection, DeliveryId(row.id), str(error), now)
-    return None
 
 
 def next_due_at(connection: Connection, target: str) -> datetime | None:
@@ -190,7 +203,7 @@ _NEXT = (
     select(deliveries)
     .where(_is_next(), deliveries.c.due_at <= bindparam("now"))
     .order_by(deliveries.c.due_at, deliveries.c.number)
-    .limit(1)
+    .limit(bindparam("most"))
 )
 _NEXT_AT = select(func.min(deliveries.c.due_at)).where(_is_next())
 _IS_OWED = select(literal(1)).where(deliveries.c.id == bindparam("asked_id"))

@@ -20,6 +20,7 @@ from tmcwatch.domain.snapshot import (
 from tmcwatch.domain.window import Reading
 from tmcwatch.store.capture import away_of
 from tmcwatch.store.moments import loaded, span
+from tmcwatch.store.parked import failing_targets, parked_targets
 from tmcwatch.store.schema import alerts, capture, counters, deliveries, executions, subjects
 
 _SUBJECT = (
@@ -67,7 +68,7 @@ def read_snapshot(connection: Connection, now: datetime) -> Snapshot:
         subjects=_subjects(connection),
         counters=tuple(_counter_state(row) for row in _rows(connection, select(*_COUNTER))),
         alerts_firing=_alerts_firing(connection),
-        outbox=_outbox(connection),
+        outbox=_outbox(connection, now),
     )
 
 
@@ -188,7 +189,7 @@ def _alerts_firing(connection: Connection) -> Mapping[tuple[str, str], int]:
     return {(row.rule, row.severity): row.number for row in _rows(connection, statement)}
 
 
-def _outbox(connection: Connection) -> tuple[OutboxState, ...]:
+def _outbox(connection: Connection, now: datetime) -> tuple[OutboxState, ...]:
     table = deliveries.c
     is_owed = table.state.in_(_OWED)
     statement = (
@@ -207,12 +208,19 @@ def _outbox(connection: Connection) -> tuple[OutboxState, ...]:
         .group_by(table.receiver)
         .order_by(table.receiver)
     )
+    parked = parked_targets(connection, now)
+    failing = {condition.name for condition in failing_targets(connection)}
     return tuple(
         OutboxState(
             receiver=row.receiver,
             pending=row.pending,
             oldest_at=loaded(row.oldest),
             dead=row.dead,
+            parked_until=max(
+                (until for one, until in parked.items() if one.startswith(f"{row.receiver}/")),
+                default=None,
+            ),
+            is_failing=row.receiver in failing,
         )
         for row in _rows(connection, statement)
     )

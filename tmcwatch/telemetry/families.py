@@ -329,6 +329,18 @@ WATCHING = (
         "dead_letters", _GAUGE, "receiver", "Messages given up, which a person may send again."
     ),
     _family(
+        "receiver_failing",
+        _GAUGE,
+        "receiver",
+        "Whether a receiver refuses messages for good, or has accepted none for 15 minutes.",
+    ),
+    _family(
+        "receiver_parked_until_timestamp_seconds",
+        _GAUGE,
+        "receiver",
+        "Until when a receiver is left alone, as it asked or as it refused the login, 0 if not.",
+    ),
+    _family(
         "series_dropped",
         _GAUGE,
         "metric",

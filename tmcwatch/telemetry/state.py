@@ -200,15 +200,22 @@ def _of_alert_path(snapshot: Snapshot, known: Known) -> Iterator[Metric]:
     pending = _gauge("outbox_pending")
     oldest = _gauge("outbox_oldest_timestamp_seconds")
     dead = _gauge("dead_letters")
+    failing = _gauge("receiver_failing")
+    parked = _gauge("receiver_parked_until_timestamp_seconds")
     for one in snapshot.outbox:
         pending.add_metric([one.receiver], one.pending)
         dead.add_metric([one.receiver], one.dead)
+        failing.add_metric([one.receiver], one.is_failing)
+        until = one.parked_until
+        parked.add_metric([one.receiver], 0 if until is None else until.timestamp())
         if one.oldest_at is not None:
             oldest.add_metric([one.receiver], one.oldest_at.timestamp())
     for receiver in sorted(set(known.receivers) - {one.receiver for one in snapshot.outbox}):
         pending.add_metric([receiver], 0)
         dead.add_metric([receiver], 0)
-    yield from (firing, pending, oldest, dead)
+        failing.add_metric([receiver], 0)
+        parked.add_metric([receiver], 0)
+    yield from (firing, pending, oldest, dead, failing, parked)
 
 
 def _of_subjects(subjects: Sequence[SubjectState]) -> Iterator[_Offer]:

@@ -29,7 +29,7 @@ from tmcwatch.store.subjects import is_any_outside, outside_subjects, save_names
 from tmcwatch.store.transitions import append_transitions, names_cursor, save_cursor
 from tmcwatch.tracking.auditing import repair
 from tmcwatch.tracking.counting import count
-from tmcwatch.tracking.notices import note_stretches
+from tmcwatch.tracking.notices import note_statuses, note_stretches
 from tmcwatch.tracking.places import note_workspaces
 
 log = structlog.get_logger()
@@ -76,6 +76,7 @@ def absorb(connection: Connection, looked: Looked, *, is_scoped: bool = False) -
         quarantined = Counted(metric="quarantined_rows_total", account=account, kind=kind)
         add_to_counters(connection, Counter({quarantined: len(bad)}))
     note_stretches(connection, looked)
+    note_statuses(connection, looked, changed)
     advance_capture(connection, looked)
     missed = repair(connection, looked, known, watched_from) if looked.check else 0
     return Absorbed(transitions=transitions, quarantined=len(bad), missed=missed)

@@ -1,17 +1,21 @@
 """What looks find of outages and of what was missed: written in the look's transaction."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
 from tmcwatch.domain.built_in import AWAY
 from tmcwatch.domain.condition import Condition
-from tmcwatch.domain.execution import AccountName, Kind
+from tmcwatch.domain.execution import AccountName, Execution, Kind, Phase, Row
 from tmcwatch.domain.observation import Looked
 from tmcwatch.domain.spoken import stretch
 from tmcwatch.domain.window import Window
-from tmcwatch.store.capture import is_known_gap
-from tmcwatch.store.conditions import begin_condition
+from tmcwatch.store.capture import is_known_gap, watched_since
+from tmcwatch.store.conditions import begin_condition, was_noted
 from tmcwatch.store.engine import Connection
+
+STATUS = "unrecognised_status"
+_LONGEST_STATUS = 100
 
 
 def note_stretches(connection: Connection, looked: Looked) -> None:
@@ -20,6 +24,38 @@ def note_stretches(connection: Connection, looked: Looked) -> None:
         outage_found(connection, looked.account, looked.kind, looked.away)
     if looked.gap is not None:
         gap_found(connection, looked.account, looked.kind, looked.gap, at=looked.at)
+
+
+def note_statuses(connection: Connection, looked: Looked, seen: Iterable[Execution]) -> None:
+    """Tell of each status that is not known, once an account and list; what is history is not."""
+    unknown = [one.row for one in seen if one.row.phase is Phase.UNRECOGNISED]
+    if not unknown:
+        return
+    begun = watched_since(connection, looked.account, looked.kind) or looked.watched_from
+    statuses = {row.status[:_LONGEST_STATUS] for row in unknown if not _is_before(row, begun)}
+    for status in sorted(statuses):
+        if not was_noted(connection, STATUS, looked.account, kind=looked.kind, subject=status):
+            _tell(connection, _unrecognised(looked, status))
+
+
+def _is_before(row: Row, begun: datetime | None) -> bool:
+    return begun is not None and row.triggered_at < begun
+
+
+def _unrecognised(looked: Looked, status: str) -> Condition:
+    return Condition(
+        rule=STATUS,
+        account=looked.account,
+        kind=looked.kind,
+        subject=status,
+        name=status,
+        text=(
+            f"TMC shows {looked.kind.value}s of {looked.account} with the status {status!r}, "
+            "which this version of tmcwatch does not know: they do not count as ended, and are "
+            "followed until that changes. See whether a newer version knows it"
+        ),
+        since=looked.at,
+    )
 
 
 def gap_found(

@@ -91,6 +91,8 @@ class Watchfulness:
                 self._lasting.discard(key)
 
     def _is_watched(self, condition: Condition) -> bool:
+        if not condition.account:
+            return True  # a receiver's, which tracking knows nothing of
         kinds = {kind.value for account, kind in self._marks if account == condition.account}
         return condition.kind in kinds or (not condition.kind and bool(kinds))
 

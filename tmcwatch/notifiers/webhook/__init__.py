@@ -10,6 +10,7 @@ from tmcwatch.notifiers.exchange import (
     authority_problems,
     beginning,
     client_trusting,
+    finish,
     in_words,
     one_line,
     retry_after,
@@ -86,6 +87,7 @@ class Webhook:
         """Answer with a receipt as soon as the status says accepted, whatever follows it."""
         status = response.status_code
         if response.is_success:
+            await finish(response)
             return Receipt(text=f"{status} from {self._host}")
         if response.is_redirect:
             text = f"{self._host}: {status}: it redirects elsewhere, which is not followed"
