@@ -24,7 +24,7 @@ def quiet():
 async def is_active(answers) -> bool:
     lines = (await answers.metrics(None))[0].decode().splitlines()
     (value,) = (line[-3:] for line in lines if line.startswith("tmcwatch_maintenance_active{"))
-    return value == "1.0"
+    return bool(value == "1.0")
 
 
 async def test_what_breaks_in_maintenance_is_told_after_it_and_what_recovers_is_not(stage):
