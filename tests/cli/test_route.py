@@ -95,6 +95,18 @@ def test_a_tree_without_branches_says_so(call, config):
     assert "told to team by route (line 3), as there are no branches" in result.stdout
 
 
+def test_what_a_mirror_is_shown_is_not_grouped(call, config):
+    peers = "alertmanager: {urls: ['http://a', 'http://b']}"
+    text = CONFIG.replace("log: {}", peers)
+    assert text != CONFIG
+    result = call("check-config", "--config", config(text=text), "--route", "name=x")
+    shown = (
+        "  shown by team/alertmanager-0, team/alertmanager-1, each alert on its own, and its end"
+    )
+    assert shown in result.stdout.splitlines()
+    assert "grouped by" not in result.stdout
+
+
 def test_a_receiver_is_told_by_one_route_alone(call, config):
     tree = "{receiver: team, routes: [{continue: true}, {receiver: team}]}"
     path = config(("{receiver: team}", tree))

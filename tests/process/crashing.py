@@ -26,7 +26,7 @@ COMMITS = frozenset(
         "decide",
         "settle",
         "_send_next",
-        "_sent",
+        "_record",
         "_postpone",
         "_bury",
         "_release",

@@ -2,22 +2,26 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from tests.domain.telling import at
 from tests.services.deciding import Deciding, route, tree
+from tmcwatch.alerting.deciding import settle
 from tmcwatch.alerting.mirroring import alerts_for
-from tmcwatch.alerting.settings import Mutes
+from tmcwatch.alerting.settings import Mutes, Receiver
 from tmcwatch.app import real_world
 from tmcwatch.app.wiring import settings_of, targets_of
 from tmcwatch.config import load
-from tmcwatch.domain.alert import AlertId
+from tmcwatch.domain.alert import AlertId, Status
 from tmcwatch.domain.execution import Phase, SubjectId
 from tmcwatch.domain.interval import TimeInterval
 from tmcwatch.domain.matcher import matcher_from
+from tmcwatch.domain.mirroring import failing
 from tmcwatch.domain.silence import Silence
 from tmcwatch.store.alerts import hold, save_alerts
+from tmcwatch.store.conditions import begin_condition
 from tmcwatch.store.silences import add_silence
 
 
@@ -56,6 +60,22 @@ def test_mirrors_are_owed_no_messages_and_the_other_ways_of_their_receiver_are(t
         "team/alertmanager-0": every,
         "team/alertmanager-1": every,
     }
+
+
+def failing_alerts(deciding):
+    return [one.status for one in deciding.alerts if one.rule == "delivery_failing"]
+
+
+def test_that_a_mirror_fails_is_told_until_the_config_has_it_no_longer(deciding):
+    ways = Receiver(targets=("team/webhook",), mirrors=("team/alertmanager-0",))
+    without, deciding.settings = deciding.settings, replace(tree(), receivers={"team": ways})
+    condition = failing("team/alertmanager-0", "team", since=at(0), error="it is away")
+    deciding.store.write(lambda connection: begin_condition(connection, condition))
+    deciding.round(1)
+    assert ("team", [("delivery_failing", "firing")]) in deciding.messages
+    for settings, status in ((deciding.settings, Status.FIRING), (without, Status.RESOLVED)):
+        deciding.store.write(partial(settle, settings=settings, now=at(2)))
+        assert failing_alerts(deciding) == [status]
 
 
 def test_it_is_shown_what_is_routed_to_it_and_nothing_else(deciding):

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tmcwatch.alerting.settings import Settings
+from tmcwatch.alerting.settings import Receiver, Settings
 from tmcwatch.app.wiring import settings_of
 from tmcwatch.cli.muted_now import muted_now
 from tmcwatch.config import Config, rules_of
@@ -149,11 +149,10 @@ def _told(step: Step, found: Routed) -> Iterator[str]:
         why = "no branch matches" if route.routes else "there are no branches"
     yield f"told to {route.receiver} by {found.route(step.path)}, as {why or 'it has no matchers'}"
     receiver = found.settings.receivers[route.receiver]
-    ends = "ends too" if receiver.send_resolved else "not when it is over"
-    yield f"  by {', '.join(receiver.targets) or 'nothing: it has no way of telling'}; {ends}"
-    shared = ", ".join(route.group_by) or "nothing: all of the route are one group"
-    yield f"  grouped by {'all labels' if route.group_by == ('...',) else shared}"
-    yield "  " + ", ".join(f"{name} {text}" for name, text in _waits(route).items())
+    if receiver.mirrors:
+        yield f"  shown by {', '.join(receiver.mirrors)}, each alert on its own, and its end"
+    if receiver.targets or not receiver.mirrors:
+        yield from _grouped(route, receiver)
     if route.muted_in:
         yield f"  not during {', '.join(route.muted_in)}"
     if route.active_in:
@@ -163,6 +162,14 @@ def _told(step: Step, found: Routed) -> Iterator[str]:
         yield f"  but not now: {muted}"
     if route.goes_on:
         yield "  continue: true, so that the branches after it are asked as well"
+
+
+def _grouped(route: Route, receiver: Receiver) -> Iterator[str]:
+    ends = "ends too" if receiver.send_resolved else "not when it is over"
+    yield f"  by {', '.join(receiver.targets) or 'nothing: it has no way of telling'}; {ends}"
+    shared = ", ".join(route.group_by) or "nothing: all of the route are one group"
+    yield f"  grouped by {'all labels' if route.group_by == ('...',) else shared}"
+    yield "  " + ", ".join(f"{name} {text}" for name, text in _waits(route).items())
 
 
 def _passed(step: Step, found: Routed) -> str:
