@@ -134,12 +134,24 @@ def test_counters_are_read_as_they_are_kept(store, snapshot):
     assert snapshot().counters == (CounterState(**row, kind=Kind.TASK),)
 
 
-def test_only_open_alerts_are_firing(store, snapshot):
+def test_only_open_alerts_that_count_are_firing(store, snapshot):
     ended = alert("c", "failed", ends_at=at(-1), end_reason="recovered")
+    pending = alert("e", "failed", due_at=at(5))
     rows = [alert("a", "failed"), alert("b", "failed"), alert("d", "misfired", severity="info")]
-    for row in (*rows, ended):
+    for row in (*rows, ended, pending):
         remember(store, insert(schema.alerts), row)
     assert snapshot().alerts_firing == {("failed", "critical"): 2, ("misfired", "info"): 1}
+
+
+def test_silences_that_are_not_over_are_counted_by_state(store, snapshot):
+    named = {"matchers": "[]", "created_by": "ann", "comment": "", "created_at": at(-9)}
+    stretches = {"a": (-9, 9), "b": (0, 1), "c": (1, 9), "d": (-9, 0)}
+    rows = [
+        {"id": id_, "starts_at": at(start), "ends_at": at(end), "reminded": False, **named}
+        for id_, (start, end) in stretches.items()
+    ]
+    remember(store, insert(schema.silences), *rows)
+    assert snapshot().silences == {"active": 2, "pending": 1}
 
 
 def test_the_outbox_tells_what_is_owed_and_what_was_given_up(store, snapshot):

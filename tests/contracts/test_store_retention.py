@@ -13,7 +13,9 @@ from tmcwatch.domain.condition import Condition
 from tmcwatch.domain.delivery import Delivery, State, delivery_id
 from tmcwatch.domain.execution import AccountName, ExecutionId, Phase
 from tmcwatch.domain.grouping import Group
+from tmcwatch.domain.matcher import matcher_from
 from tmcwatch.domain.message import Message
+from tmcwatch.domain.silence import Silence
 from tmcwatch.store import outbox, retention, schema
 from tmcwatch.store.alerts import save_alerts
 from tmcwatch.store.conditions import begin_condition, take_note, untold_conditions
@@ -23,6 +25,7 @@ from tmcwatch.store.groups import add_members, save_groups
 from tmcwatch.store.moments import stored
 from tmcwatch.store.opening import open_store
 from tmcwatch.store.retention import forget
+from tmcwatch.store.silences import add_silence
 from tmcwatch.store.transitions import append_transitions
 
 LABELS = {"account": "prod", "kind": "task", "id": "t1", "name": "load"}
@@ -81,6 +84,22 @@ def test_conditions_that_are_over_and_told_go_and_so_do_old_gaps(store):
     assert forgotten(store) == 2
     assert left(store, schema.conditions.c.rule) == {"lasting", "untold", "young"}
     assert left(store, schema.gaps.c.end) == {stored(at(11))}
+
+
+def test_silences_that_are_over_go(store):
+    for id_, end in (("over", 9), ("young", 10), ("holds", 999)):
+        silence = Silence(
+            id=id_,
+            matchers=(matcher_from("name=load"),),
+            created_by="ann",
+            comment="",
+            created_at=at(0),
+            starts_at=at(0),
+            ends_at=at(end),
+        )
+        store.write(partial(add_silence, silence=silence))
+    assert forgotten(store) == 1
+    assert left(store, schema.silences.c.id) == {"young", "holds"}
 
 
 def test_transitions_beyond_the_cursor_stay(store):

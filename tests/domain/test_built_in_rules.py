@@ -156,6 +156,7 @@ def test_each_rule_has_one_name_and_those_of_runs_are_verdicts_with_ends():
         ("workspace_lost", Severity.WARNING),
         ("away", Severity.WARNING),
         ("gap", Severity.WARNING),
+        ("token_expiring", Severity.WARNING),
         ("audit_discrepancy", Severity.WARNING),
     ],
 )

@@ -123,14 +123,6 @@ def test_a_failure_found_when_its_time_is_over_already_is_told_at_once(patient):
     assert patient.round(40.2).owed == 1
 
 
-def test_without_a_look_after_its_time_it_is_told_a_minute_later(patient):
-    patient.see(Phase.FAILED, 0)
-    patient.round(0.2)
-    assert patient.round(15.5).owed == 0
-    assert patient.round(15.5).next_at <= at(15.6)
-    assert patient.round(16).owed == 1
-
-
 def test_its_clock_outlives_a_restart(patient, tmp_path):
     patient.see(Phase.FAILED, 0)
     patient.round(0.2)
@@ -149,11 +141,25 @@ def test_after_a_restart_past_its_time_the_first_look_may_still_show_that_it_rec
     patient.see(Phase.FAILED, 0)
     patient.round(0.2)
     again = partial(decide, settings=PATIENT, since=at(60))
-    assert patient.store.write(partial(again, now=at(60.1))).owed == 0
+    decided = patient.store.write(partial(again, now=at(60.1)))
+    assert (decided.owed, decided.next_at) == (0, at(60.1) + timedelta(seconds=5))
     patient.see(Phase.SUCCEEDED, 10, seen=60.2)
-    assert patient.store.write(partial(again, now=at(60.3))).owed == 0
-    assert patient.store.write(partial(again, now=at(62))).owed == 0
+    for minute in (60.3, 62):
+        assert patient.store.write(partial(again, now=at(minute))).owed == 0
     assert patient.messages == []
+
+
+@pytest.mark.parametrize(("looked", "minute"), [(True, 60.3), (False, 61)])
+def test_after_a_restart_it_is_told_once_it_was_looked_at_or_after_a_minute(
+    patient, looked, minute
+):
+    patient.see(Phase.FAILED, 0)
+    patient.round(0.2)
+    again = partial(decide, settings=PATIENT, since=at(60))
+    assert patient.store.write(partial(again, now=at(60.2))).owed == 0
+    if looked:
+        patient.look(60.25)
+    assert patient.store.write(partial(again, now=at(minute))).owed == 1
 
 
 def test_a_rule_that_is_switched_off_meanwhile_tells_nothing(patient):

@@ -142,6 +142,19 @@ def test_a_rule_that_is_switched_on_tells_and_counts_nothing_of_before(deciding)
     assert (failed.starts_at, failed.count) == (at(3), 3)
 
 
+def test_a_rule_is_watched_by_the_clock_of_tmc(deciding):
+    settled(deciding, BUILT_IN["gap"], minute=0)
+    settled(deciding, BUILT_IN["failed"], BUILT_IN["gap"], minute=1)
+    for minute, opens in ((-5, False), (-3, True)):
+        one = row(Phase.FAILED, ended_at=at(minute), id=ExecutionId(f"r{minute}"))
+        for kind in Kind:
+            facts: dict[str, Any] = {"account": PROD, "kind": kind, "at": at(2)}
+            facts |= {"rows": (one,) if kind is Kind.TASK else (), "skew": timedelta(minutes=-5)}
+            deciding.store.write(partial(absorb, looked=Looked(**facts)))
+        deciding.round(2.2)
+        assert bool(deciding.alerts) is opens
+
+
 def test_a_rule_that_was_on_all_the_while_is_watched_on_across_reloads(deciding):
     settled(deciding, BUILT_IN["failed"], OFTEN, minute=-1)
     deciding.see(Phase.FAILED, 0)

@@ -7,16 +7,17 @@ from datetime import UTC, datetime, timedelta
 from tmcwatch.alerting.settings import AccountLinks, Settings
 from tmcwatch.domain.alert import Alert, AlertId
 from tmcwatch.domain.episode import Circumstances
-from tmcwatch.domain.execution import AccountName, Kind, Subject, Transition
+from tmcwatch.domain.execution import AccountName, Kind, Phase, Subject, SubjectId, Transition
 from tmcwatch.domain.link import run_link
 from tmcwatch.domain.rule import About, Rule
+from tmcwatch.domain.scope import EVERYTHING
 from tmcwatch.store.alerts import open_alerts_of
-from tmcwatch.store.capture import watched_since
+from tmcwatch.store.capture import skews, watched_since
 from tmcwatch.store.engine import Connection
 from tmcwatch.store.executions import first_success_after
 from tmcwatch.store.rule_watches import rules_watched_from
 from tmcwatch.store.runs import good_run_since, last_ends, place_of, recent_runs
-from tmcwatch.store.subjects import load_subjects
+from tmcwatch.store.subjects import load_subjects, unnamed
 
 LOOK_BACK = timedelta(days=35)
 """How old the runs may be that are counted in a row."""
@@ -29,12 +30,21 @@ class Known:
     """What a round knows from its beginning, and keeps up to date as it decides."""
 
     watched_from: Mapping[str, datetime]
-    """When each rule began to be watched."""
+    """When each rule began to be watched, on our clock."""
+    skews: Mapping[AccountName, timedelta]
+    """How far TMC's clock is ahead of ours."""
     shared: dict[AlertId, Alert]
     """The open alerts that are about an engine or an account and not about one task or plan."""
 
     def shared_of(self, account: AccountName) -> tuple[Alert, ...]:
+        if not self.shared:
+            return ()  # as nearly always
         return tuple(alert for alert in self.shared.values() if alert.labels["account"] == account)
+
+    def watched_by(self, account: AccountName) -> Mapping[str, datetime]:
+        """Answer with when each rule began to be watched, in TMC's time."""
+        skew = self.skews.get(account, timedelta())
+        return {rule: moment + skew for rule, moment in self.watched_from.items()}
 
     def note(self, alert: Alert) -> None:
         """Keep in mind what became of an alert that may be shared."""
@@ -49,52 +59,72 @@ def known_at_first(connection: Connection, settings: Settings) -> Known:
     sharing = {rule.name for rule in settings.rules if rule.about is not About.SUBJECT}
     return Known(
         watched_from=rules_watched_from(connection),
+        skews=skews(connection),
         shared={alert.id: alert for alert in open_alerts_of(connection, sharing)},
     )
 
 
-def of_success(
-    connection: Connection, transition: Transition, names: Subject, *, is_shared: bool
-) -> Circumstances:
-    """Answer with what counts for a success: where it ran, if something shared may end by it."""
-    known = Circumstances(subject=names, success_after=None, link="")
-    if not is_shared:
-        return known
-    place = place_of(connection, transition.account, transition.kind, transition.execution)
-    return replace(known, engine=place.engine, started_at=place.started_at)
-
-
-def of_bad_end(
+def circumstances_of(
     connection: Connection,
     settings: Settings,
     transition: Transition,
-    names: Subject,
+    *,
+    subject: SubjectId,
+    place: int,
+    known: Known,
+) -> Circumstances | None:
+    """Answer with all that counts for an end that stands at `place` in the log.
+
+    None for a subject that is outside of what is watched.
+    """
+    account, kind = transition.account, transition.kind
+    found = load_subjects(connection, account, kind, [subject]).get(subject)
+    names = found[0] if found else unnamed(subject, kind)
+    if not settings.scopes.get(account, EVERYTHING).includes(names):
+        return None
+    where = place_of(connection, account, kind, transition.execution)
+    circumstances = Circumstances(
+        subject=names,
+        success_after=None,
+        link="",
+        engine=where.engine,
+        plan=where.plan if kind is Kind.TASK else None,
+        started_at=where.started_at,
+        watched_from=known.watched_by(account),
+    )
+    if transition.phase is Phase.SUCCEEDED:
+        return circumstances
+    last_success = found[1].last_success_at if found else None
+    return _of_bad_end(
+        connection, settings, transition, circumstances, last_success=last_success, place=place
+    )
+
+
+def _of_bad_end(
+    connection: Connection,
+    settings: Settings,
+    transition: Transition,
+    circumstances: Circumstances,
     *,
     last_success: datetime | None,
     place: int,
-    known: Known,
 ) -> Circumstances:
-    """Answer with all that counts for an end that stands at `place` in the log."""
-    account, kind = transition.account, transition.kind
-    where = place_of(connection, account, kind, transition.execution)
+    account, kind, subject = transition.account, transition.kind, circumstances.subject
     # Asked only where a newer success is known; the log says whether it was seen before this end.
     after = (
         first_success_after(
-            connection, account, kind, subject=names.id, moment=transition.at, before=place
+            connection, account, kind, subject=subject.id, moment=transition.at, before=place
         )
         if last_success is not None and last_success >= transition.at
         else None
     )
     rules = tuple(rule for rule in settings.rules if rule.matches(transition))
-    circumstances = Circumstances(
-        subject=names,
+    circumstances = replace(
+        circumstances,
         success_after=after,
-        link=_link(settings.accounts.get(account, AccountLinks()), names, transition),
+        link=_link(settings.accounts.get(account, AccountLinks()), subject, transition),
         broken_tasks=_broken_tasks(connection, transition),
-        engine=where.engine,
-        started_at=where.started_at,
-        watched_from=known.watched_from,
-        shared_success=_shared_success(connection, transition, rules, where.engine),
+        shared_success=_shared_success(connection, transition, rules, circumstances.engine),
     )
     counting = tuple(rule for rule in rules if rule.counts)
     if not counting:

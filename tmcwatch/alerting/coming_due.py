@@ -11,7 +11,7 @@ from tmcwatch.store.capture import heads_of
 from tmcwatch.store.engine import Connection
 
 LOOK_WITHIN = timedelta(minutes=1)
-"""How long is waited for a look at what has happened until the `for` ran out."""
+"""How long after a start is waited for a look at what has happened meanwhile."""
 
 ASK_AGAIN_AFTER = timedelta(seconds=5)
 
@@ -26,13 +26,13 @@ def come_due(
 ) -> Iterator[Alert]:
     """Give the alerts that count from now on. Those that are held wait until they are let go.
 
-    An alert waits while ends of its account are `undecided`, and until its lists were looked at
-    after its `for` ran out, but for no more than a minute: from then, or `since` this watching
-    began, as after a restart nobody has looked yet.
+    An alert waits while ends of its account are `undecided`, and in the first minute after this
+    watching began, at `since`, until its lists were looked at: while nobody watched, it may have
+    recovered.
     """
     for alert in pending_alerts(connection, now, most=most):
         account = AccountName(alert.labels["account"])
-        if account in undecided or not _is_known(connection, alert, since=since, now=now):
+        if account in undecided or not _was_looked_at(connection, alert, since=since, now=now):
             continue
         yield replace(alert, due_at=None, changed_at=now)
 
@@ -44,14 +44,13 @@ def due_next(connection: Connection, now: datetime) -> datetime | None:
     return next_due_at(connection, now)
 
 
-def _is_known(
+def _was_looked_at(
     connection: Connection, alert: Alert, *, since: datetime | None, now: datetime
 ) -> bool:
-    """Tell whether what happened until the alert came due would have been seen."""
-    due_at = alert.due_at or now
-    if now - max(due_at, since or due_at) >= LOOK_WITHIN:
+    """Tell whether its lists were looked at since the watching began, unless that is long ago."""
+    if since is None or now - since >= LOOK_WITHIN:
         return True
     heads = heads_of(connection, AccountName(alert.labels["account"]))
     kind = alert.labels["kind"]
     concerned = [heads[kind]] if kind in heads else list(heads.values())
-    return all(head >= due_at for head in concerned)
+    return all(head >= since for head in concerned)

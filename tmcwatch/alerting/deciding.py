@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tmcwatch.alerting.circumstances import Known, known_at_first, of_bad_end, of_success
+from tmcwatch.alerting.circumstances import Known, circumstances_of, known_at_first
 from tmcwatch.alerting.coming_due import come_due, due_next
 from tmcwatch.alerting.expiring import expiring_tokens
 from tmcwatch.alerting.first_look import watch_rules
@@ -14,6 +14,7 @@ from tmcwatch.alerting.holding import Holding, holding_of, let_go
 from tmcwatch.alerting.ourselves import about_ourselves, is_about_nothing
 from tmcwatch.alerting.regrouping import regroup
 from tmcwatch.alerting.settings import Settings
+from tmcwatch.alerting.silencing import silences_ending
 from tmcwatch.domain.alert import Alert, EndReason
 from tmcwatch.domain.built_in import ABOUT_OURSELVES, WATCHING
 from tmcwatch.domain.episode import (
@@ -40,7 +41,7 @@ from tmcwatch.store.engine import Connection
 from tmcwatch.store.groups import leave_groups
 from tmcwatch.store.outbox import bury_orphans
 from tmcwatch.store.parked import forget_targets
-from tmcwatch.store.subjects import Failing, failing, load_subjects, unnamed
+from tmcwatch.store.subjects import Failing, failing, load_subjects
 from tmcwatch.store.transitions import (
     cursor,
     names_cursor,
@@ -90,6 +91,7 @@ def decide(
         *_openings(connection, settings, now),
         *expiring_tokens(connection, settings, now=now),
         *about_ourselves(connection, settings, noted, now=now),
+        *silences_ending(connection, settings, now=now),
         *let_go(connection, settings, holding, is_drained=is_drained, now=now),
     ):
         save_alerts(connection, [alert])
@@ -99,9 +101,13 @@ def decide(
     return Decided(
         more=AT_ONCE in {len(ready), len(noted), flushed.groups},
         owed=flushed.owed,
-        next_at=min(filter(None, (flushed.next_at, due_next(connection, now))), default=None),
+        next_at=_earliest(flushed.next_at, due_next(connection, now)),
         alerts=tuple(changed.values()),
     )
+
+
+def _earliest(*moments: datetime | None) -> datetime | None:
+    return min((moment for moment in moments if moment is not None), default=None)
 
 
 def settle(connection: Connection, settings: Settings, *, now: datetime) -> None:
@@ -110,7 +116,8 @@ def settle(connection: Connection, settings: Settings, *, now: datetime) -> None
     Alerts of rules that are gone are closed, silently, as are those that say how an account or a
     list is watched that no longer is, and those of tasks and plans that are no longer in scope.
     Alerts of groups that no route leads to any more are grouped anew; deliveries to targets that
-    are gone become dead letters, which a person can see.
+    are gone become dead letters, which a person can see. Rules that are new are watched from now
+    on.
     """
     watch_rules(connection, settings, now=now)
     gone = [
@@ -125,7 +132,7 @@ def settle(connection: Connection, settings: Settings, *, now: datetime) -> None
     save_alerts(connection, (ended(alert, EndReason.CLOSED, at=now, now=now) for alert in gone))
     regroup(connection, settings, now=now)
     bury_orphans(connection, settings.targets, now)
-    forget_targets(connection, settings.targets, now=now)
+    forget_targets(connection, settings.targets | settings.mirrors, now=now)
 
 
 def _is_off(settings: Settings, alert: Alert) -> bool:
@@ -193,34 +200,23 @@ def _decided(
     *,
     known: Known,
 ) -> tuple[Alert, ...]:
-    account, kind, subject = transition.account, transition.kind, transition.subject
+    account, subject = transition.account, transition.subject
     if transition.quiet or transition.phase not in ENDS or subject is None:
         return ()
-    is_good = transition.phase is Phase.SUCCEEDED
-    ongoing = ongoing_alerts(connection, account, kind, subject)
-    shared = known.shared_of(account) if known.shared else ()
-    if is_good and not ongoing and not shared:
-        return ()  # nearly all that is decided on: nothing to end, so nothing else is asked
-    found = load_subjects(connection, account, kind, [subject]).get(subject)
-    names = found[0] if found else unnamed(subject, kind)
-    if not settings.scopes.get(account, EVERYTHING).includes(names):
-        return ()  # seen before its name was known
-    circumstances = (
-        of_success(connection, transition, names, is_shared=bool(shared))
-        if is_good
-        else of_bad_end(
-            connection,
-            settings,
-            transition,
-            names,
-            last_success=found[1].last_success_at if found else None,
-            place=sequence,
-            known=known,
-        )
+    ongoing = (
+        *ongoing_alerts(connection, account, transition.kind, subject),
+        *known.shared_of(account),
     )
+    if transition.phase is Phase.SUCCEEDED and not ongoing:
+        return ()  # nearly all that is decided on: nothing to end, so nothing else is asked
+    circumstances = circumstances_of(
+        connection, settings, transition, subject=subject, place=sequence, known=known
+    )
+    if circumstances is None:
+        return ()  # seen before its name was known
     return changed_alerts(
         transition,
-        (*ongoing, *shared),
+        ongoing,
         settings.rules,
         ownership=settings.ownership,
         circumstances=circumstances,

@@ -5,9 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from tmcwatch.alerting.muting import muting_at
 from tmcwatch.alerting.settings import Settings, routes_of
 from tmcwatch.alerting.storming import begin_storm, storms_now, summarise, summary_due_at
 from tmcwatch.alerting.telling import Look, Round, keep, look_at, message_of, owed_for
+from tmcwatch.domain.muting import Muting
 from tmcwatch.domain.storm import is_stormy
 from tmcwatch.store.engine import Connection
 from tmcwatch.store.groups import due_groups, next_flush_at
@@ -29,9 +31,10 @@ def flush_groups(
 ) -> Flushed:
     """Tell what due groups have to tell, `most` of them at once; summaries to those in storms."""
     routes = routes_of(settings.root)
-    this = Round(connection=connection, settings=settings, routes=routes, now=now)
     storms = storms_now(connection, settings, now=now)
     due = due_groups(connection, now, most=most)
+    muting = muting_at(connection, settings, now=now) if due or storms else Muting(at=now)
+    this = Round(connection=connection, settings=settings, routes=routes, muting=muting, now=now)
     looks = look_at(this, due)
     # What no count of news foresees, as when a silence ends: it is seen once it is to be told.
     broken = _broken(looks)

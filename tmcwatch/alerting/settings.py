@@ -9,6 +9,9 @@ from datetime import date, timedelta
 from tmcwatch.domain.episode import Ownership
 from tmcwatch.domain.execution import AccountName, Kind
 from tmcwatch.domain.grouping import Group
+from tmcwatch.domain.inhibition import Inhibition, topology
+from tmcwatch.domain.maintenance import Maintenance
+from tmcwatch.domain.muting import Intervals
 from tmcwatch.domain.routing import Route, every_route, group_labels
 from tmcwatch.domain.rule import Rule
 from tmcwatch.domain.scope import Scope
@@ -20,6 +23,8 @@ class Receiver:
     """Who is told: each target gets the message, and is retried, on its own."""
 
     targets: tuple[str, ...]
+    mirrors: tuple[str, ...] = ()
+    """Those that are owed no messages, but shown what fires."""
     send_resolved: bool = True
     storm: StormLimit | None = None
     """None to tell everything, however much there is."""
@@ -31,6 +36,17 @@ class AccountLinks:
 
     template: str = ""
     region: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutes:
+    """What the config says may mute alerts."""
+
+    intervals: Intervals = field(default_factory=dict)
+    inhibitions: tuple[Inhibition, ...] = topology()
+    maintenance: tuple[Maintenance, ...] = ()
+    silence_reminder: timedelta = timedelta(hours=1)
+    """How long before its end someone is reminded of a silence; zero for not at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +63,17 @@ class Settings:
     expiries: Mapping[AccountName, date] = field(default_factory=dict)
     """The days on which tokens expire, where the config names them."""
     external_url: str = ""
+    mutes: Mutes = Mutes()
 
     @property
     def targets(self) -> frozenset[str]:
         """Every way of telling every receiver, as in the outbox."""
         return frozenset(name for one in self.receivers.values() for name in one.targets)
+
+    @property
+    def mirrors(self) -> frozenset[str]:
+        """Every mirror of every receiver."""
+        return frozenset(name for one in self.receivers.values() for name in one.mirrors)
 
 
 def group_key(route: Route, labels: Mapping[str, str]) -> str:

@@ -10,6 +10,7 @@ from tmcwatch.domain.delivery import Delivery, State, delivery_id
 from tmcwatch.domain.episode import ended
 from tmcwatch.domain.grouping import Flush, Group, Member, flush, told_notices
 from tmcwatch.domain.message import Message
+from tmcwatch.domain.muting import Muting, muted_in
 from tmcwatch.store.alerts import save_alerts
 from tmcwatch.store.engine import Connection
 from tmcwatch.store.groups import Looked, drop_group, members_of, places_of, save_looked
@@ -22,6 +23,7 @@ class Round:
     connection: Connection
     settings: Settings
     routes: Routes
+    muting: Muting
     now: datetime
 
 
@@ -53,7 +55,7 @@ def look_at(this: Round, groups: Iterable[Group]) -> list[Look]:
             group,
             members[group.key],
             route,
-            muted={},
+            muted=muted_in(this.muting, route, members[group.key]),
             send_resolved=receiver.send_resolved,
             now=this.now,
         )

@@ -11,14 +11,18 @@ import structlog
 from anyio.streams.memory import MemoryObjectSendStream
 
 from tmcwatch.alerting.deciding import CURSOR
+from tmcwatch.alerting.maintaining import is_in_force
+from tmcwatch.alerting.mirroring import alerts_for
 from tmcwatch.alerting.service import Alerter
 from tmcwatch.app.budgets import BudgetKeeping, open_budgets, write_last_changes
 from tmcwatch.app.parts import Parts, store_fails
 from tmcwatch.app.planning import warn
 from tmcwatch.app.pollers import Pollers, Service
+from tmcwatch.app.templates import words_of
 from tmcwatch.app.throttling import ThrottleWatch
 from tmcwatch.app.wiring import (
     kinds_of,
+    mutes_of,
     scopes_of,
     settings_of,
     targets_of,
@@ -26,13 +30,13 @@ from tmcwatch.app.wiring import (
 )
 from tmcwatch.app.world import World
 from tmcwatch.config import Config, rules_of
-from tmcwatch.delivering import Means, Target, deliver, words_for
+from tmcwatch.delivering import Means, Mirror, Target, deliver, keep_in_step
 from tmcwatch.domain.execution import AccountName
 from tmcwatch.domain.observation import Observation
 from tmcwatch.store.engine import StoreError
 from tmcwatch.store.retention import MOST_AT_ONCE, forget
 from tmcwatch.store.transitions import cursor
-from tmcwatch.supervisor import Bell, Supervision, keep_running
+from tmcwatch.supervisor import Supervision, keep_running
 from tmcwatch.telemetry.metrics import Metrics
 from tmcwatch.tracking.service import Tracker
 
@@ -57,7 +61,7 @@ class _Watch:
         self._parts = parts
         self._world = world
         self._keepings: Sequence[BudgetKeeping] = ()
-        self._changed = Bell()
+        self._words = words_of(config)
         self._supervision = Supervision(
             outages=(StoreError,),
             outage=partial(store_fails, parts.health),
@@ -68,7 +72,7 @@ class _Watch:
             in_thread=world.in_thread,
             now=world.now,
             settings=settings_of(config),
-            changed=self._changed,
+            changed=parts.changed,
             owed=parts.owed,
         )
 
@@ -86,7 +90,7 @@ class _Watch:
         tracker = Tracker(
             store=self._parts.store,
             in_thread=self._world.in_thread,
-            changed=self._changed,
+            changed=self._parts.changed,
             metrics=self._parts.metrics,
             health=self._parts.health,
             watchfulness=watchfulness_of(self._config, self._world),
@@ -132,7 +136,7 @@ class _Watch:
             budget=keeping.budget,
             store=self._parts.store,
             world=self._world,
-            changed=self._changed,
+            changed=self._parts.changed,
         )
 
     def _expect(self) -> None:
@@ -143,22 +147,35 @@ class _Watch:
         self._parts.metrics.expect(
             receivers=[receiver.name for receiver in self._config.receivers],
             rules=[(rule.name, rule.severity.value) for rule in rules_of(self._config)],
+            maintenance={
+                one.name: partial(is_in_force, one) for one in mutes_of(self._config).maintenance
+            },
         )
 
     async def _keep(self, name: str, service: Service) -> None:
         await keep_running(name, service, self._supervision)
 
     def _worker(self, target: Target) -> Service:
+        """Answer with what sends to the target what it is owed, or keeps it in step."""
         means = Means(
             store=self._parts.store,
             in_thread=self._world.in_thread,
             now=self._world.now,
             random=self._world.random,
-            words=partial(words_for, time_zone=self._config.time_zone),
+            words=self._words,
             observed=_Observed(self._parts.metrics),
-            changed=self._changed,
+            changed=self._parts.changed,
         )
-        return partial(deliver, target, bell=self._parts.owed, means=means)
+        if target.mirrored_every is None:
+            return partial(deliver, target, bell=self._parts.owed, means=means)
+        settings, receiver = self._alerter.settings, target.receiver
+        mirror = Mirror(
+            target=target,
+            every=target.mirrored_every,
+            alerts=lambda connection, now: alerts_for(connection, settings, receiver, now=now),
+            external_url=settings.external_url,
+        )
+        return partial(keep_in_step, mirror, bell=self._alerter.shown, means=means)
 
     async def _decide_once_more(self) -> None:
         # Shielded, so that what was seen last is decided on; what fails here is decided on later.

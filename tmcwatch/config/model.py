@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr
 
 from tmcwatch.config.durations import Duration, between
+from tmcwatch.config.muting import InhibitRule, MaintenanceSetting, NamedIntervals
 from tmcwatch.config.problems import Places
 from tmcwatch.config.rule_settings import RuleSetting
 from tmcwatch.config.section import Section
@@ -167,6 +168,10 @@ class ChildRoute(Section):
     group_wait: Duration | None = None
     group_interval: Annotated[Duration, _SECOND] | None = None
     repeat_interval: Annotated[Duration, _SECOND] | None = None
+    mute_time_intervals: tuple[str, ...] = ()
+    """Names of time intervals in which nothing is told here; not taken over by branches."""
+    active_time_intervals: tuple[str, ...] = ()
+    """Names of the only time intervals in which something is told here; not taken over."""
     routes: tuple["ChildRoute", ...] = ()
 
 
@@ -196,6 +201,14 @@ class StormSetting(Section):
     """In which time."""
 
 
+class Templates(Section):
+    """The operator's own words, where ours will not do."""
+
+    folder: FileName | None = None
+    """Holds any of `title.j2`, `message.txt.j2`, `message.md.j2` and `message.html.j2`, which take
+    the place of ours; when one changes, the file is loaded again."""
+
+
 class Receiver(Section):
     """People or systems that are told; the kinds of notifiers are added as further keys."""
 
@@ -204,6 +217,8 @@ class Receiver(Section):
     """Whether the end of an alert is told too."""
     on_uncertain: Literal["resend", "hold"] = "resend"
     """After a crash in the midst of sending: send again, or hold the message back."""
+    templates: Templates = Templates()
+    """For this receiver, instead of those for all."""
     storm: Annotated[StormSetting | None, BeforeValidator(off_is_none)] = StormSetting()
     """When it is told one summary instead of everything; `off` to be told everything always."""
 
@@ -262,8 +277,14 @@ class Config(Section):
     receivers: Annotated[tuple[Receiver, ...], *SOME]
     fallback: str | None = None
     """The receiver that is told when another one cannot be; by default that of the root route."""
+    time_intervals: tuple[NamedIntervals, ...] = ()
+    inhibit_rules: tuple[InhibitRule, ...] = ()
+    maintenance: tuple[MaintenanceSetting, ...] = ()
+    silence_reminder: Duration = timedelta(hours=1)
+    """How long before its end a silence that still mutes something is told of; `0s` for never."""
     time_zone: TimeZone = ZoneInfo("UTC")
     """Of the times in messages."""
+    templates: Templates = Templates()
     http: Http = Http()
     log: Log = Log()
     grace: Annotated[Duration, between(timedelta(seconds=1), timedelta(hours=1))] = timedelta(

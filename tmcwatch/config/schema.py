@@ -9,7 +9,7 @@ from pydantic_core import core_schema
 from tmcwatch.config.durations import PATTERN, duration_text
 from tmcwatch.config.receivers import config_model
 
-SHIPPED_KINDS = frozenset({"apprise", "log", "services_api", "tallyfy", "webhook"})
+SHIPPED_KINDS = frozenset({"alertmanager", "apprise", "log", "services_api", "tallyfy", "webhook"})
 
 
 class _WithOurDurations(GenerateJsonSchema):

@@ -295,6 +295,7 @@ Name = Annotated[
     Field(json_schema_extra={"minLength": 1, "maxLength": _LONGEST_NAME}),
 ]
 Place = Annotated[str, AfterValidator(_place), Field(json_schema_extra={"minLength": 1})]
+AnyLabel = Annotated[str, AfterValidator(_label)]
 LabelName = Annotated[str, AfterValidator(_own_label)]
 GroupBy = Annotated[
     tuple[Annotated[str, AfterValidator(_grouping_label)], ...], AfterValidator(_distinct)

@@ -43,6 +43,8 @@ class Circumstances:
     """To the run in TMC; empty without one."""
     broken_tasks: tuple[str, ...] = ()
     """Names of the tasks that failed in a plan's failing step."""
+    plan: str | None = None
+    """That the task ran in, where it did."""
     engine: str | None = None
     """That ran it, or was to; as TMC names it."""
     started_at: datetime | None = None
@@ -213,26 +215,19 @@ def _counted(case: _Case) -> tuple[Run, ...]:
 
 def _again(alert: Alert, case: _Case) -> Alert:
     """Count one more run in an open alert; its severity may only rise."""
-    transition = case.transition
+    transition, count = case.transition, alert.count + 1
     severity = max(alert.severity, case.rule.severity_of(transition), key=_GRAVITY.index)
     labels = {**alert.labels, "severity": severity.value}
     tasks = _tasks(alert, case.circumstances.subject.name) if is_shared(alert) else ""
-    newest = latest_at(alert) <= transition.at
-    count = alert.count + 1
-    annotations = (
-        _annotations(
-            replace(case, labels=labels),
-            count=count,
-            tasks=tasks,
-            often=times(case.rule, count, is_opening=False),
-        )
-        if newest
-        else alert.annotations
+    kept = {"execution_id": alert.annotations["execution_id"]} | (
+        {"tasks": tasks} if tasks else {}
     )
-    kept = {
-        "execution_id": alert.annotations["execution_id"],
-        **({"tasks": tasks} if tasks else {}),
-    }
+    annotations = alert.annotations
+    if latest_at(alert) <= transition.at:
+        often = times(case.rule, count, is_opening=False)
+        annotations = _annotations(
+            replace(case, labels=labels), count=count, tasks=tasks, often=often
+        )
     return replace(
         alert,
         severity=severity,
@@ -342,6 +337,7 @@ def _annotations(case: _Case, *, count: int, tasks: str, often: str) -> dict[str
         "tasks": tasks,
         "error_handler": "ran" if breakage and breakage.handled else None,
         "error": transition.error or (breakage.error if breakage else None),
+        "plan": known.plan,
         "link": known.link,
     }
     given = {name: text for name, text in texts.items() if text}

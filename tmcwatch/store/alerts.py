@@ -1,16 +1,29 @@
 """Alerts in the store."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, false, func, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    false,
+    func,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert
 
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity
 from tmcwatch.domain.built_in import LASTING
 from tmcwatch.domain.execution import AccountName, Kind, SubjectId
+from tmcwatch.domain.inhibition import Sought
+from tmcwatch.domain.matcher import Operator
 from tmcwatch.store.attention import attention_of
 from tmcwatch.store.moments import loaded, stored
 from tmcwatch.store.schema import alerts
@@ -80,9 +93,25 @@ def load_alert(connection: Connection, id_: AlertId) -> Alert | None:
     return None if values is None else alert_of(values)
 
 
+def load_alerts(connection: Connection, ids: Iterable[AlertId]) -> dict[AlertId, Alert]:
+    """Answer with those of these alerts that there are."""
+    found = connection.execute(select(alerts).where(alerts.c.id.in_(list(ids))))
+    return {AlertId(values.id): alert_of(values) for values in found}
+
+
 def open_alerts(connection: Connection) -> tuple[Alert, ...]:
     """Answer with every open alert, oldest first."""
     query = select(alerts).where(alerts.c.ends_at.is_(None))
+    found = connection.execute(query.order_by(alerts.c.starts_at, alerts.c.id))
+    return tuple(alert_of(values) for values in found)
+
+
+def current_alerts(connection: Connection, *, over_since: datetime) -> tuple[Alert, ...]:
+    """Answer with what is open or ended since, oldest first; not with what is held back."""
+    query = select(alerts).where(
+        alerts.c.held == false(),
+        or_(alerts.c.ends_at.is_(None), alerts.c.changed_at >= stored(over_since)),
+    )
     found = connection.execute(query.order_by(alerts.c.starts_at, alerts.c.id))
     return tuple(alert_of(values) for values in found)
 
@@ -114,6 +143,34 @@ def newest_alerts(connection: Connection, most: int) -> tuple[Alert, ...]:
     """Answer with the alerts that changed last, newest first."""
     query = select(alerts).order_by(alerts.c.changed_at.desc()).limit(most)
     return tuple(alert_of(values) for values in connection.execute(query))
+
+
+def possible_causes(
+    connection: Connection, asked: Sequence[Sought], *, since: datetime
+) -> tuple[Alert, ...]:
+    """Answer with the alerts sought that fire, or ended since then, oldest first."""
+    column = alerts.c
+    likely = or_(false(), *(and_(*_likely(each)) for each in asked))
+    wanted = column.due_at.is_(None) & likely
+    is_recent = (column.changed_at >= stored(since)) & (column.ends_at >= stored(since))
+    found = [
+        values
+        for is_of_time in (column.ends_at.is_(None), is_recent)
+        for values in connection.execute(select(alerts).where(is_of_time, wanted))
+        # By its labels first: to read the rest of thousands takes long.
+        if any(each.includes(labels) for labels in [json.loads(values.labels)] for each in asked)
+    ]
+    return tuple(alert_of(each) for each in sorted(found, key=lambda row: (row.starts_at, row.id)))
+
+
+def _likely(asked: Sought) -> Iterator[ColumnElement[bool]]:
+    """Give what the database can tell of an alert that is sought."""
+    yield alerts.c.rule.in_(sorted(asked.rules))
+    yield alerts.c.severity.in_(sorted(asked.severities))
+    for matcher in asked.matchers:
+        if matcher.operator is Operator.EQUAL and matcher.value:
+            written = json.dumps({matcher.label: matcher.value})[1:-1]
+            yield alerts.c.labels.contains(written, autoescape=True)
 
 
 def save_alerts(connection: Connection, changed: Iterable[Alert]) -> None:

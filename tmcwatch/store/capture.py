@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, select, update
+from sqlalchemy import Connection, bindparam, case, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from tmcwatch.domain.execution import AccountName, Kind
@@ -22,6 +22,7 @@ _WATCHED_FROM = select(capture.c.watched_from).where(_THIS)
 _HEADS = select(capture.c.kind, capture.c.head_at).where(
     capture.c.account == bindparam("asked_account")
 )
+_SKEWS = select(capture.c.account, func.min(capture.c.skew)).group_by(capture.c.account)
 _CHANGE = update(capture).where(_THIS)
 _CAUGHT_UP = capture.c.away_to <= bindparam("to")
 _MOVE_WATERMARK = (
@@ -143,6 +144,12 @@ def heads_of(connection: Connection, account: AccountName) -> Mapping[str, datet
     """Answer with our time of the last look that succeeded, of each list of an account."""
     found = connection.execute(_HEADS, {"asked_account": account})
     return {kind: loaded(head_at) for kind, head_at in found}
+
+
+def skews(connection: Connection) -> Mapping[AccountName, timedelta]:
+    """Answer with how far TMC's clock is ahead of ours, of each account that was looked at."""
+    found = connection.execute(_SKEWS).all()
+    return {AccountName(account): span(skew) for account, skew in found}
 
 
 def _head(looked: Looked) -> dict[str, int]:

@@ -27,6 +27,10 @@ def span_stored(length: timedelta) -> int:
     return length // _MICROSECOND
 
 
+@overload
+def span(microseconds: int) -> timedelta: ...
+@overload
+def span(microseconds: None) -> None: ...
 def span(microseconds: int | None) -> timedelta | None:
     """Answer with the length of time that the store keeps as so many microseconds."""
     return None if microseconds is None else timedelta(microseconds=microseconds)

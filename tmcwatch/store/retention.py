@@ -16,6 +16,8 @@ from tmcwatch.store.schema import (
     gaps,
     groups,
     members,
+    notes,
+    silences,
     transitions,
 )
 
@@ -55,6 +57,12 @@ def forget(connection: Connection, before: datetime, *, told: int) -> int:
         )
         + _forget(
             connection,
+            notes,
+            [notes.c.sequence],
+            (notes.c.at < limit) & notes.c.alert.not_in(select(alerts.c.id)),
+        )
+        + _forget(
+            connection,
             conditions,
             [conditions.c.sequence],
             (conditions.c.until < limit) & conditions.c.told,
@@ -62,6 +70,7 @@ def forget(connection: Connection, before: datetime, *, told: int) -> int:
         + _forget(
             connection, gaps, [gaps.c.account, gaps.c.kind, gaps.c.start], gaps.c.end < limit
         )
+        + _forget(connection, silences, [silences.c.id], silences.c.ends_at < limit)
         # A group that comes again counts its messages from 1, under the ids that it had before: so
         # it stays for as long as a receiver may remember one of them.
         + _forget(

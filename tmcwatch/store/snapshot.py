@@ -19,9 +19,17 @@ from tmcwatch.domain.snapshot import (
 )
 from tmcwatch.domain.window import Reading
 from tmcwatch.store.capture import away_of
-from tmcwatch.store.moments import loaded, span
+from tmcwatch.store.moments import loaded, span, stored
 from tmcwatch.store.parked import failing_targets, parked_targets
-from tmcwatch.store.schema import alerts, capture, counters, deliveries, executions, subjects
+from tmcwatch.store.schema import (
+    alerts,
+    capture,
+    counters,
+    deliveries,
+    executions,
+    silences,
+    subjects,
+)
 
 _SUBJECT = (
     subjects.c.account,
@@ -69,6 +77,7 @@ def read_snapshot(connection: Connection, now: datetime) -> Snapshot:
         counters=tuple(_counter_state(row) for row in _rows(connection, select(*_COUNTER))),
         alerts_firing=_alerts_firing(connection),
         outbox=_outbox(connection, now),
+        silences=_silences(connection, now),
     )
 
 
@@ -181,7 +190,9 @@ def _alerts_firing(connection: Connection) -> Mapping[tuple[str, str], int]:
     table = alerts.c
     statement = (
         select(table.rule, table.severity, func.count().label("number"))
-        .where(table.ends_at.is_(None))
+        .where(
+            table.ends_at.is_(None), table.due_at.is_(None)
+        )  # what is pending may yet be nothing
         .group_by(table.rule, table.severity)
     )
     return {(row.rule, row.severity): row.number for row in _rows(connection, statement)}
@@ -222,3 +233,14 @@ def _outbox(connection: Connection, now: datetime) -> tuple[OutboxState, ...]:
         )
         for row in _rows(connection, statement)
     )
+
+
+def _silences(connection: Connection, now: datetime) -> Mapping[str, int]:
+    begun = silences.c.starts_at <= stored(now)
+    state = case((begun, "active"), else_="pending").label("state")
+    statement = (
+        select(state, func.count().label("number"))
+        .where(silences.c.ends_at > stored(now))
+        .group_by(state)
+    )
+    return {row.state: row.number for row in _rows(connection, statement)}
