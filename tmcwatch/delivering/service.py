@@ -199,9 +199,8 @@ class _Worker:
     async def _sent(self, delivery: Delivery) -> _Outcome:
         try:
             with anyio.fail_after(SEND_WITHIN):
-                words = await self._means.in_thread(
-                    self._means.words, delivery.message, self._target.wish
-                )
+                message, wish = delivery.message, self._target.wish
+                words = await self._means.in_thread(self._means.words, message, wish)
                 receipt = await self._target.notifier.send(message, words)
         except NotifierError as error:
             return _Outcome(delivery=delivery, error=error)
