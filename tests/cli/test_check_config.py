@@ -1,6 +1,7 @@
 """`check-config`: what is in a good file, and what TMC lets its accounts see."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +30,17 @@ def test_a_good_file_is_summed_up(call, config):
     result = call("check-config", "--config", path)
     assert result.exit_code == 0
     assert result.output == f"{path}: ok: 1 account, 1 receiver, 3 routes, 0 labels, 0 rules\n"
+
+
+def test_files_of_rules_are_checked_and_counted_too(call, config):
+    path = config(("route: {", "rule_files: ['team-*.yaml']\nroute: {"))
+    rules = Path(path).parent / "team-a.yaml"
+    rules.write_text("rules: [{name: mine}, {rule: failed, for: 5m}]")
+    assert call("check-config", "--config", path).output.endswith(" 2 rules\n")
+    rules.write_text("rules:\n  - name: mine\n    for: 5 minutes")
+    result = call("check-config", "--config", path)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"{rules}:3: rules[0].for: found '5 minutes'; allowed: ")
 
 
 def test_a_good_file_is_summed_up_as_json(call, config):

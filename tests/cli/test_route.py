@@ -185,6 +185,52 @@ def test_what_are_no_labels_is_wrong_usage(explain, labels):
     assert "--route: " in result.stderr
 
 
+MUTED = """\
+time_intervals:
+  - {name: always, intervals: [{months: ["1:12"]}]}
+  - {name: never, intervals: [{years: ["1999"]}]}
+route:
+  receiver: team
+  routes:
+    - {matchers: ['name="a"'], mute_time_intervals: [never, always]}
+    - {matchers: ['name="b"'], active_time_intervals: [never]}
+    - {matchers: ['name="c"'], active_time_intervals: [always], mute_time_intervals: [never]}
+maintenance:
+  - {name: works at the hour, cron: "0 * * * *", duration: 50m, matchers: ['name="d"']}
+  - {name: works after it, cron: "30 * * * *", duration: 50m, matchers: ['name="d"']}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "why"),
+    [
+        ("a", ["not during never, always", "but not now: interval always"], "interval always"),
+        ("b", ["only during never", "but not now: outside never"], "outside never"),
+        ("c", ["not during never", "only during always"], None),
+    ],
+)
+def test_it_is_said_whether_a_route_tells_anything_now(call, config, *, name, said, why):
+    path = config(("route: {receiver: team}\n", MUTED))
+    words = ("check-config", "--config", path, "--route", f"name={name}")
+    lines = [line.strip() for line in call(*words).stdout.splitlines()]
+    assert [line for line in lines if line.startswith(("not during", "only", "but"))] == said
+    taken = [
+        one
+        for one in json.loads(call(*words, "--json").stdout)["routes"]
+        if one["outcome"] == "takes"
+    ]
+    assert [one["muted_now"] for one in taken] == [why]
+
+
+def test_it_is_said_that_a_maintenance_keeps_back_what_begins_now(call, config):
+    path = config(("route: {receiver: team}\n", MUTED))
+    words = ("check-config", "--config", path, "--route", "name=d")
+    found = json.loads(call(*words, "--json").stdout)["routes"]
+    why = next(one["muted_now"] for one in found if one["outcome"] == "takes")
+    assert why in {"maintenance works at the hour", "maintenance works after it"}
+    assert "  but not now: maintenance works" in call(*words).stdout
+
+
 def test_a_config_that_is_wrong_is_told_before_anything_is_explained(call, config):
     path = config(("receiver: team", "receiver: nobody"))
     result = call("check-config", "--config", path, "--route", "name=x")

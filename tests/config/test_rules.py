@@ -231,6 +231,17 @@ def test_an_entry_behind_one_that_takes_all_is_told_across_files(told, write):
     assert one == f"{where}: the entry at c.yaml:4 has no matchers and takes all"
 
 
+def test_what_a_file_of_rules_refers_to_changes_the_fingerprint_as_well(write, tmp_path):
+    write("rules: [{name: mine, text: '${file:words}'}]", "rules.d/a.yaml")
+    write("one", "words")
+    path = write("rule_files: [rules.d/a.yaml]")
+    config = load(path, environ={})
+    assert config.every_rule[0].text == "one"
+    before = fingerprint(path, *rule_files(config))
+    (tmp_path / "words").write_text("two")
+    assert fingerprint(path, *rule_files(config)) != before
+
+
 def test_a_file_of_rules_that_changes_appears_or_goes_changes_the_fingerprint(write, tmp_path):
     write("rules: []", "rules.d/a.yaml")
     path = write("rule_files: ['rules.d/*.yaml']")

@@ -167,13 +167,16 @@ def test_the_newest_triggers_come_oldest_first(connection):
     assert executions.newest_triggers(connection, PROD, TASK, at(3), most=3) == (at(3), at(4))
 
 
-def test_only_bad_ends_with_their_details_are_complete(connection):
+def test_only_ends_with_their_details_are_complete(connection):
     detailed = {"detailed": True}
     save(connection, run("bad", Phase.FAILED, **detailed), run("thin", Phase.FAILED))
     save(connection, run("good", Phase.SUCCEEDED, **detailed))
     save(connection, run("open", Phase.RUNNING, **detailed))
     ids = [ExecutionId(name) for name in ("bad", "thin", "good", "open", "none")]
-    assert executions.completed_ids(connection, PROD, TASK, ids) == {"bad"}
+    assert executions.completed_ends(connection, PROD, TASK, ids) == {
+        "bad": Phase.FAILED,
+        "good": Phase.SUCCEEDED,
+    }
 
 
 def test_failures_are_counted_after_a_moment(connection):
@@ -283,7 +286,7 @@ def test_alerts_come_back_as_they_were(connection):
 def test_open_alerts_that_nothing_changed_are_stale(connection):
     late = at(1) - timedelta(microseconds=1)
     alerts.save_alerts(connection, [kept("a", changed_at=late), kept("b", changed_at=at(1))])
-    assert [one.id for one in alerts.stale_alerts(connection, at(1), most=9)] == ["a"]
+    assert [one.id for one in alerts.stale_alerts(connection, at(1))] == ["a"]
 
 
 def test_executions_of_each_account_are_kept_apart(shared):

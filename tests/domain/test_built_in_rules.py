@@ -6,7 +6,7 @@ import pytest
 
 from tests.domain.telling import LOAD, ended
 from tmcwatch.domain.alert import Severity, Status
-from tmcwatch.domain.built_in import ABOUT_OURSELVES, BUILT_IN, OF_RUNS
+from tmcwatch.domain.built_in import ABOUT_OURSELVES, BUILT_IN, OF_OURSELVES, OF_RUNS
 from tmcwatch.domain.episode import Circumstances, changed_alerts
 from tmcwatch.domain.execution import BAD_ENDS, ENDS, ExecutionId, Kind, Phase, Trigger, ends_of
 from tmcwatch.domain.repetition import Run
@@ -148,21 +148,29 @@ def test_each_rule_has_one_name_and_those_of_runs_are_verdicts_with_ends():
     assert ABOUT_OURSELVES.isdisjoint(rule.name for rule in OF_RUNS)
 
 
-@pytest.mark.parametrize(
-    ("rule", "severity"),
-    [
-        ("blind", Severity.CRITICAL),
-        ("account_unauthorized", Severity.CRITICAL),
-        ("workspace_lost", Severity.WARNING),
-        ("away", Severity.WARNING),
-        ("gap", Severity.WARNING),
-        ("token_expiring", Severity.WARNING),
-        ("audit_discrepancy", Severity.WARNING),
-    ],
-)
+OURSELVES = {
+    "blind": Severity.CRITICAL,
+    "account_unauthorized": Severity.CRITICAL,
+    "workspace_lost": Severity.WARNING,
+    "throttled": Severity.WARNING,
+    "delivery_failing": Severity.WARNING,
+    "gap": Severity.WARNING,
+    "unrecognised_status": Severity.WARNING,
+    "token_expiring": Severity.WARNING,
+    "away": Severity.WARNING,
+    "audit_discrepancy": Severity.WARNING,
+    "silence_ending": Severity.INFO,
+}
+
+
+@pytest.mark.parametrize(("rule", "severity"), OURSELVES.items())
 def test_of_the_watching_itself_only_not_seeing_is_critical(rule, severity):
     assert BUILT_IN[rule].severity is severity
     assert not BUILT_IN[rule].phases
+
+
+def test_the_table_of_the_watching_itself_is_whole():
+    assert {rule.name for rule in OF_OURSELVES} == OURSELVES.keys()
 
 
 def test_what_a_misfire_opens_is_firing_until_a_run_is_good():

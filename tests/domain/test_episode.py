@@ -263,17 +263,17 @@ def test_a_correction_leaves_alerts_that_are_about_other_runs_too():
     assert [found.rule for found in after(elsewhere, first)] == ["timed_out"]
 
 
-def test_a_verdict_nobody_follows_up_expires_after_a_week():
+def test_a_verdict_nobody_follows_up_expires():
     week = timedelta(days=7)
-    assert expired(alert(), now=NOON + week - timedelta(seconds=1)) is None
-    over = expired(alert(), now=NOON + week + timedelta(hours=1))
+    assert expired(alert(), after=week, now=NOON + week - timedelta(seconds=1)) is None
+    over = expired(alert(), after=week, now=NOON + week + timedelta(hours=1))
     assert over is not None
     assert (over.ends_at, over.end_reason) == (NOON + week, EndReason.EXPIRED)
 
 
 def test_an_episode_never_ends_before_it_began():
     late = alert(starts_at=NOON + timedelta(days=8))
-    over = expired(late, now=NOON + timedelta(days=9))
+    over = expired(late, after=timedelta(days=7), now=NOON + timedelta(days=9))
     assert over is not None
     assert over.ends_at == over.starts_at
 

@@ -74,7 +74,9 @@ def test_the_configs_labels_are_added():
 
 
 def test_a_state_never_expires():
-    assert expired(changed(BLIND), now=at(0) + timedelta(days=400)) is None
+    assert (
+        expired(changed(BLIND), after=timedelta(days=7), now=at(0) + timedelta(days=400)) is None
+    )
 
 
 def test_rules_about_ourselves_are_states_or_notices():

@@ -124,6 +124,12 @@ def test_a_bad_end_costs_its_detail_and_a_plan_its_steps():
     assert asked(account(tasks, plans), OVERLAP)[Family.PROCESSING, Purpose.DETAIL] == 0.5 + 0.5
 
 
+def test_where_rows_are_judged_each_end_of_a_task_costs_its_detail():
+    load = account(*(list_load(runs=60, bad=6, kind=kind) for kind in (Kind.TASK, Kind.PLAN)))
+    found = asked(load, OVERLAP, judges_rows=True)
+    assert found[Family.PROCESSING, Purpose.DETAIL] == pytest.approx(1 + 0.1 * 3)
+
+
 def test_names_are_all_pages_of_tasks_and_plans_and_two_lists_more():
     assert names_requests(account(tasks=1001, plans=0)) == 11 + 1 + 2
     found = asked(account(tasks=1001, plans=0), OVERLAP, names=120)

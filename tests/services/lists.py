@@ -166,6 +166,7 @@ class Watching:
     now: Callable[[], datetime]
     history: timedelta = timedelta()
     refreshes: int = 10
+    judges_rows: bool = False
     sent: list[Observation] = field(default_factory=list)
     rereads: list[str] = field(default_factory=list)
 
@@ -181,6 +182,7 @@ class Watching:
             settings=LookSettings(
                 bounds=Bounds(floor=SETTLE, ceiling=CEILING),
                 history=self.history,
+                judges_rows=self.judges_rows,
             ),
             affords=lambda wanted: min(wanted, self.refreshes),
             rereads=Rereads(

@@ -1,11 +1,12 @@
 """What people ask and do about alerts, on a real store: a deed is there at once or not at all."""
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
 import pytest
 
-from tests.domain.telling import NOON, alert, at
+from tests.domain.telling import LOAD, NOON, alert, at
 from tests.services.deciding import Deciding
 from tests.threads import inline
 from tmcwatch.app import Parts, World
@@ -13,7 +14,7 @@ from tmcwatch.app.attending import attending_of
 from tmcwatch.app.beats import Beats
 from tmcwatch.config import load
 from tmcwatch.domain.attention import Act, State
-from tmcwatch.domain.execution import Phase
+from tmcwatch.domain.execution import Phase, SubjectId
 from tmcwatch.domain.matcher import matcher_from
 from tmcwatch.serving.operations import Deed, Hush, NotKnown, Unavailable, Wanted, WrongRequest
 from tmcwatch.store import schema
@@ -288,6 +289,25 @@ async def test_what_the_group_said_of_a_silence_that_is_over_is_not_repeated(des
     assert (await only(desk))["muted_by"] == []
     store.write(lambda c: c.execute(schema.members.update().values(muted="interval weekend")))
     assert (await only(desk))["muted_by"] == ["interval weekend"]
+
+
+async def test_what_a_silence_kept_back_is_told_soon_after_it_was_ended(desk, rounds, clock):
+    # Long enough that only the end of the silence has the group looked at again.
+    slow = replace(rounds.settings.root, group_interval=timedelta(hours=3))
+    rounds.settings = replace(rounds.settings, root=slow)
+    await desk.add_silence(hush("name=other", "trigger=manual"))
+    added = await desk.add_silence(hush("name=other"))
+    other = replace(LOAD, id=SubjectId("t2"), name="other")
+    rounds.name(LOAD, other)
+    rounds.see(Phase.FAILED, 11, subject=SubjectId("t2"))
+    rounds.round(12)
+    assert len(rounds.messages) == 1
+    [muted] = await desk.alerts(Wanted(states=frozenset({State.MUTED})))
+    assert muted["muted_by"] == [f"silence {added['id']}"]
+    clock.minute = 20
+    await desk.expire_silence(added["id"])
+    rounds.round(20.2)
+    assert rounds.messages[1:] == [("team", [("failed", "firing")])]
 
 
 @pytest.mark.usefixtures("firing")

@@ -4,14 +4,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from tmcwatch.alerting.settings import AccountLinks, Settings
+from tmcwatch.alerting.linking import link_to
+from tmcwatch.alerting.settings import Settings
 from tmcwatch.domain.alert import Alert, AlertId
 from tmcwatch.domain.episode import Circumstances
-from tmcwatch.domain.execution import AccountName, Kind, Phase, Subject, SubjectId, Transition
-from tmcwatch.domain.link import run_link
+from tmcwatch.domain.execution import AccountName, Kind, Phase, SubjectId, Transition
 from tmcwatch.domain.rule import About, Rule
 from tmcwatch.domain.scope import EVERYTHING
-from tmcwatch.store.alerts import open_alerts_of
+from tmcwatch.domain.standing import NEVER_RAN
+from tmcwatch.store.alerts import shared_alerts
 from tmcwatch.store.capture import skews, watched_since
 from tmcwatch.store.engine import Connection
 from tmcwatch.store.executions import first_success_after
@@ -60,7 +61,7 @@ def known_at_first(connection: Connection, settings: Settings) -> Known:
     return Known(
         watched_from=rules_watched_from(connection),
         skews=skews(connection),
-        shared={alert.id: alert for alert in open_alerts_of(connection, sharing)},
+        shared={alert.id: alert for alert in shared_alerts(connection, sharing)},
     )
 
 
@@ -85,6 +86,7 @@ def circumstances_of(
     where = place_of(connection, account, kind, transition.execution)
     circumstances = Circumstances(
         subject=names,
+        standing=found[1] if found else NEVER_RAN,
         success_after=None,
         link="",
         engine=where.engine,
@@ -94,10 +96,7 @@ def circumstances_of(
     )
     if transition.phase is Phase.SUCCEEDED:
         return circumstances
-    last_success = found[1].last_success_at if found else None
-    return _of_bad_end(
-        connection, settings, transition, circumstances, last_success=last_success, place=place
-    )
+    return _of_bad_end(connection, settings, transition, circumstances, place=place)
 
 
 def _of_bad_end(
@@ -106,9 +105,9 @@ def _of_bad_end(
     transition: Transition,
     circumstances: Circumstances,
     *,
-    last_success: datetime | None,
     place: int,
 ) -> Circumstances:
+    last_success = circumstances.standing.last_success_at
     account, kind, subject = transition.account, transition.kind, circumstances.subject
     # Asked only where a newer success is known; the log says whether it was seen before this end.
     after = (
@@ -122,7 +121,7 @@ def _of_bad_end(
     circumstances = replace(
         circumstances,
         success_after=after,
-        link=_link(settings.accounts.get(account, AccountLinks()), subject, transition),
+        link=link_to(settings, account, subject, transition.execution),
         broken_tasks=_broken_tasks(connection, transition),
         shared_success=_shared_success(connection, transition, rules, circumstances.engine),
     )
@@ -175,19 +174,3 @@ def _broken_tasks(connection: Connection, transition: Transition) -> tuple[str, 
     tasks = transition.breakage.tasks if transition.breakage else ()
     found = load_subjects(connection, transition.account, Kind.TASK, tasks) if tasks else {}
     return tuple(found[task][0].name if task in found else task for task in tasks)
-
-
-def _link(links: AccountLinks, subject: Subject, transition: Transition) -> str:
-    if subject.kind is not Kind.TASK and "{kind}" not in links.template:
-        return ""  # the way to a plan's run is not known
-    return run_link(
-        links.template,
-        {
-            "region": links.region,
-            "environment_id": subject.environment_id,
-            "workspace_id": subject.workspace_id,
-            "kind": subject.kind.value,
-            "id": subject.id,
-            "execution_id": transition.execution,
-        },
-    )

@@ -1,39 +1,39 @@
 """One round of deciding: transitions become alerts, in one transaction with the cursor."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 
 from tmcwatch.alerting.circumstances import Known, circumstances_of, known_at_first
 from tmcwatch.alerting.coming_due import come_due, due_next
+from tmcwatch.alerting.ending import forgotten, gone
+from tmcwatch.alerting.enriching import Enriching
 from tmcwatch.alerting.expiring import expiring_tokens
 from tmcwatch.alerting.first_look import watch_rules
 from tmcwatch.alerting.flushing import flush_groups
 from tmcwatch.alerting.grouping import put_into_groups
 from tmcwatch.alerting.holding import Holding, holding_of, let_go
+from tmcwatch.alerting.measuring import decide_on_measures
 from tmcwatch.alerting.ourselves import about_ourselves, is_about_nothing
+from tmcwatch.alerting.plan_steps import decide_on_step
 from tmcwatch.alerting.regrouping import regroup
 from tmcwatch.alerting.settings import Settings
 from tmcwatch.alerting.silencing import silences_ending
+from tmcwatch.alerting.stuck import decide_on_stuck
+from tmcwatch.alerting.superseding import leave_to_successors
 from tmcwatch.domain.alert import Alert, EndReason
 from tmcwatch.domain.built_in import ABOUT_OURSELVES, WATCHING
-from tmcwatch.domain.episode import (
-    EXPIRES_AFTER,
-    alert_id,
-    changed_alerts,
-    ended,
-    expired,
-    is_shared,
-)
+from tmcwatch.domain.episode import alert_id, changed_alerts, ended, is_shared
 from tmcwatch.domain.execution import ENDS, AccountName, Kind, Phase, SubjectId, Transition
 from tmcwatch.domain.ourselves import Concern, opened
+from tmcwatch.domain.plan_step import superseded_by_its_plan
 from tmcwatch.domain.rule import rule_named
 from tmcwatch.domain.scope import EVERYTHING
 from tmcwatch.store.alerts import (
     ongoing_alerts,
     open_alerts,
     save_alerts,
-    stale_alerts,
 )
 from tmcwatch.store.capture import accounts_with_history_read
 from tmcwatch.store.conditions import untold_conditions
@@ -66,7 +66,7 @@ class Decided:
     owed: int
     """Deliveries written to the outbox."""
     next_at: datetime | None
-    """When the next group or alert is due."""
+    """When the next group or alert is due, or the next execution may be stuck."""
     alerts: tuple[Alert, ...]
 
 
@@ -80,28 +80,34 @@ def decide(
     waiting = transitions_after(connection, cursor(connection, CURSOR), most=AT_ONCE)
     ready = _named_or_late(connection, waiting, now=now)
     holding = holding_of(connection, settings)
-    changed = _decided_on_all(connection, settings, ready, holding)
+    changed = _decided_on_all(connection, settings, ready, holding, now=now)
     is_drained = len(ready) == len(waiting) < AT_ONCE
+    stuck = decide_on_stuck(connection, settings, now=now)
     noted = untold_conditions(connection, most=AT_ONCE)
     undecided = {transition.account for _, transition in waiting[len(ready) :]}
     due = come_due(connection, undecided=undecided, since=since, now=now, most=AT_ONCE)
-    for alert in (
-        *_expired(connection, now),
-        *(due if len(waiting) < AT_ONCE else ()),
-        *_openings(connection, settings, now),
-        *expiring_tokens(connection, settings, now=now),
-        *about_ourselves(connection, settings, noted, now=now),
-        *silences_ending(connection, settings, now=now),
-        *let_go(connection, settings, holding, is_drained=is_drained, now=now),
+    # One after the other, so that each finds what the one before it has ended.
+    for alert in chain(
+        stuck.alerts,
+        gone(connection, now=now),
+        forgotten(connection, now=now),
+        due if len(waiting) < AT_ONCE else (),
+        _openings(connection, settings, now),
+        expiring_tokens(connection, settings, now=now),
+        about_ourselves(connection, settings, noted, now=now),
+        silences_ending(connection, settings, now=now),
+        let_go(connection, settings, holding, is_drained=is_drained, now=now),
     ):
         save_alerts(connection, [alert])
-        changed[alert.id] = alert
+        if alert.due_at is None:  # else it ended before it counted, and nobody was told
+            changed[alert.id] = alert
     put_into_groups(connection, settings, changed.values(), now=now)
+    leave_to_successors(connection, changed.values())
     flushed = flush_groups(connection, settings, now=now, most=AT_ONCE)
     return Decided(
         more=AT_ONCE in {len(ready), len(noted), flushed.groups},
         owed=flushed.owed,
-        next_at=_earliest(flushed.next_at, due_next(connection, now)),
+        next_at=_earliest(flushed.next_at, due_next(connection, now), stuck.next_at),
         alerts=tuple(changed.values()),
     )
 
@@ -174,22 +180,44 @@ def _decided_on_all(
     settings: Settings,
     ready: Sequence[tuple[int, Transition]],
     holding: Holding,
+    *,
+    now: datetime,
 ) -> dict[str, Alert]:
     """Answer with the alerts that transitions changed and that are not held back."""
     changed: dict[str, Alert] = {}
     if not ready:
         return changed
     known = known_at_first(connection, settings)
-    for sequence, transition in ready:
-        for alert in _decided(connection, settings, transition, sequence, known=known):
-            save_alerts(connection, [alert])
-            if is_shared(alert):
-                known.note(alert)
-            # One that is still pending, or ended so, is told to nobody.
-            if not holding.keeps(connection, transition, alert) and alert.due_at is None:
-                changed[alert.id] = alert
+    enriching = Enriching(connection=connection, settings=settings, now=now)
+
+    for transition, alert in _changes(connection, settings, ready, known, enriching=enriching):
+        save_alerts(connection, [alert])
+        if is_shared(alert):
+            known.note(alert)
+        # One that is still pending, or ended so, is told to nobody.
+        if not holding.keeps(connection, transition, alert) and alert.due_at is None:
+            changed[alert.id] = alert
     save_cursor(connection, CURSOR, ready[-1][0])
     return changed
+
+
+def _changes(
+    connection: Connection,
+    settings: Settings,
+    ready: Sequence[tuple[int, Transition]],
+    known: Known,
+    *,
+    enriching: Enriching,
+) -> Iterator[tuple[Transition, Alert]]:
+    """Give what each transition changes; it is saved before the next one is decided on."""
+    for sequence, transition in ready:
+        for alert in _decided(
+            connection, settings, transition, sequence, known=known, enriching=enriching
+        ):
+            yield transition, alert
+        for alert in decide_on_step(connection, settings, transition, known.watched_from):
+            yield transition, alert
+    yield from decide_on_measures(connection, settings, ready, known.watched_from)
 
 
 def _decided(
@@ -199,6 +227,7 @@ def _decided(
     sequence: int,
     *,
     known: Known,
+    enriching: Enriching,
 ) -> tuple[Alert, ...]:
     account, subject = transition.account, transition.subject
     if transition.quiet or transition.phase not in ENDS or subject is None:
@@ -214,18 +243,16 @@ def _decided(
     )
     if circumstances is None:
         return ()  # seen before its name was known
-    return changed_alerts(
+    changed = changed_alerts(
         transition,
         ongoing,
         settings.rules,
         ownership=settings.ownership,
         circumstances=circumstances,
     )
-
-
-def _expired(connection: Connection, now: datetime) -> Iterable[Alert]:
-    stale = stale_alerts(connection, now - EXPIRES_AFTER, most=AT_ONCE)
-    return tuple(over for alert in stale if (over := expired(alert, now=now)) is not None)
+    enriched = enriching.enriched(transition, changed, ongoing, circumstances)
+    superseded = superseded_by_its_plan(transition, ongoing, enriched)
+    return tuple({alert.id: alert for alert in (*enriched, *superseded)}.values())
 
 
 def _openings(connection: Connection, settings: Settings, now: datetime) -> Iterable[Alert]:

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 
 from tmcwatch.alerting.settings import Settings
-from tmcwatch.domain.built_in import OF_RUNS
 from tmcwatch.store.engine import Connection
 from tmcwatch.store.rule_watches import (
     begin_watching,
@@ -13,7 +12,14 @@ from tmcwatch.store.rule_watches import (
 )
 
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
-_OF_OLD = frozenset(rule.name for rule in OF_RUNS)
+_OF_OLD = frozenset(
+    {
+        *("failed", "plan_failed", "deploy_failed", "timed_out", "rejected"),
+        *("terminated", "shut_down", "misfired", "misfired_parallel", "misfired_limit"),
+        *("misfired_engine", "promotion_failed", "promotion_warning", "promotion_defective"),
+    }
+)
+"""What told of runs before it was kept from when on; all misfires were told by one rule."""
 
 
 def watch_rules(connection: Connection, settings: Settings, *, now: datetime) -> None:

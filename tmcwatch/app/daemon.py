@@ -120,9 +120,9 @@ class Daemon:
                 problems = [str(problem) for problem in error.problems]
                 self._refuse(problems)
                 return problems
-            named_before = _followed(self._config)
+            named_before = await self._world.in_thread(_followed, self._config)
             self._use(config)
-            if _followed(config) != named_before:
+            if await self._world.in_thread(_followed, config) != named_before:
                 self._seen = await self._world.in_thread(self._fingerprint)
             return []
 

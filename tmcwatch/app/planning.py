@@ -7,7 +7,7 @@ import structlog
 
 from tmcwatch.app.refreshes import REFRESH_SHARE
 from tmcwatch.app.remembering import TRIGGERS_KNOWN
-from tmcwatch.app.wiring import kinds_of
+from tmcwatch.app.wiring import judges_rows, kinds_of
 from tmcwatch.config import Account, Config
 from tmcwatch.config.problems import KeyPath
 from tmcwatch.domain.advising import heads_fit, heads_of, least_for_heads
@@ -130,6 +130,7 @@ def use_of(config: Config, shared: Shared, loads: Sequence[AccountLoad]) -> Use:
             names_every=watch.names.every.total_seconds(),
             history=watch.history.total_seconds(),
             audit_log=watch.promotions.audit_log,
+            judges_rows=judges_rows(config),
         ),
         habits=HABITS,
     )

@@ -45,7 +45,7 @@ def memory_of(
             )
         ),
         completed=lambda ids: read(
-            partial(executions.completed_ids, account=account, kind=kind, ids=ids)
+            partial(executions.completed_ends, account=account, kind=kind, ids=ids)
         ),
         unnamed=lambda ids: read(partial(_unnamed, account=account, kind=kind, ids=ids)),
         outside=outside,

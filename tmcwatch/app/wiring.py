@@ -21,6 +21,7 @@ from tmcwatch.app.world import World
 from tmcwatch.config import Account, Config, routing_tree, rules_of
 from tmcwatch.config import Receiver as ConfiguredReceiver
 from tmcwatch.delivering import OnUncertain, Target
+from tmcwatch.domain.built_in import OF_ROWS
 from tmcwatch.domain.episode import Ownership
 from tmcwatch.domain.execution import AccountName, Kind
 from tmcwatch.domain.inhibition import topology
@@ -238,7 +239,13 @@ def look_settings(config: Config) -> LookSettings:
         bounds=Bounds(floor=settle.floor, ceiling=max(settle.floor, settle.ceiling)),
         history=config.watch.history,
         beat=config.watch.beat,
+        judges_rows=judges_rows(config),
     )
+
+
+def judges_rows(config: Config) -> bool:
+    """Tell whether a rule is on that needs the details of every success of a task."""
+    return any(rule.enabled and rule.name in OF_ROWS for rule in rules_of(config))
 
 
 def watchfulness_of(config: Config, world: World) -> Watchfulness:

@@ -76,7 +76,7 @@ def _labels(text: str) -> dict[str, str]:
 
 
 def _explain(config: Config, labels: dict[str, str], *, as_json: bool) -> None:
-    found = routed(config, labels)
+    found = routed(config, labels, now=real_world(os.environ).now())
     if as_json:
         print_json(facts_of(found))
         return

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from tmcwatch.alerting.settings import Receiver, Settings
 from tmcwatch.app.wiring import settings_of
+from tmcwatch.cli.muted_now import muted_now
 from tmcwatch.config import Config, rules_of
 from tmcwatch.config.durations import duration_text
 from tmcwatch.config.problems import suggestion
@@ -37,6 +39,7 @@ class Routed:
     doubts: Sequence[str]
     """What no alert of this config has."""
     settings: Settings
+    now: datetime
     lines: Mapping[str, int]
     """Where the keys of the config stand in its file."""
 
@@ -50,6 +53,10 @@ class Routed:
             return self.place(key_of(path))
         return f"the fall-back of {self.route(path[:-1])}"
 
+    def muted(self, step: Step) -> str | None:
+        """Answer why an alert that begins now would not be told there, if it would not."""
+        return muted_now(self.settings.mutes, step.route, self.labels, self.now)
+
     def is_written(self, path: Path) -> bool:
         """Tell whether a route stands in the file: fall-backs are added to it."""
         return not path or key_of(path) in self.lines
@@ -61,7 +68,7 @@ class Routed:
         return list(dict.fromkeys(takers))
 
 
-def routed(config: Config, given: Mapping[str, str]) -> Routed:
+def routed(config: Config, given: Mapping[str, str], *, now: datetime) -> Routed:
     settings = settings_of(config)
     assumed = _assumed(config, given)
     labels = {**given, **assumed}
@@ -79,6 +86,7 @@ def routed(config: Config, given: Mapping[str, str]) -> Routed:
         steps=walked(settings.root, labels),
         doubts=list(_doubts(config, given)),
         settings=settings,
+        now=now,
         lines=config.places.lines,
     )
 
@@ -119,6 +127,9 @@ def facts_of(found: Routed) -> dict[str, object]:
                 "continue": step.route.goes_on,
                 "group_by": list(step.route.group_by),
                 **_waits(step.route),
+                "mute_time_intervals": list(step.route.muted_in),
+                "active_time_intervals": list(step.route.active_in),
+                "muted_now": found.muted(step),
             }
             for step in found.steps
             if step.outcome is Outcome.TAKES or found.is_written(step.path)
@@ -142,6 +153,13 @@ def _told(step: Step, found: Routed) -> Iterator[str]:
         yield f"  shown by {', '.join(receiver.mirrors)}, each alert on its own, and its end"
     if receiver.targets or not receiver.mirrors:
         yield from _grouped(route, receiver)
+    if route.muted_in:
+        yield f"  not during {', '.join(route.muted_in)}"
+    if route.active_in:
+        yield f"  only during {', '.join(route.active_in)}"
+    muted = found.muted(step)
+    if muted is not None:
+        yield f"  but not now: {muted}"
     if route.goes_on:
         yield "  continue: true, so that the branches after it are asked as well"
 

@@ -113,14 +113,16 @@ def _files_of(account: Account, key: str) -> Iterator[tuple[Path | None, str]]:
 def fingerprint(path: Path, *more: Path) -> str:
     """Answer with a text that changes when the file changes, or a file that it refers to.
 
-    So it does with `more` files. One that cannot be read has a fingerprint too: this never fails.
+    So it does with `more` files, which may refer to others as well. One that cannot be read has
+    a fingerprint too: this never fails.
     """
-    content = _content_or_reason(path)
-    text = content.decode("utf-8", errors="replace")
-    files = referenced_files(text, path.absolute().parent)
-    digest = hashlib.sha256(content)
-    for file in (*files, *more):
-        digest.update(hashlib.sha256(_content_or_reason(file)).digest())
+    digest = hashlib.sha256()
+    for file in (path, *more):
+        content = _content_or_reason(file)
+        text = content.decode("utf-8", errors="replace")
+        files = referenced_files(text, path.absolute().parent)
+        for one in (content, *(_content_or_reason(referred) for referred in files)):
+            digest.update(hashlib.sha256(one).digest())
     return digest.hexdigest()
 
 

@@ -7,13 +7,32 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tmcwatch.config.document import Document, Plain
 from tmcwatch.config.problems import KeyPath
-from tmcwatch.domain.built_in import ABOUT_OURSELVES, BUILT_IN
+from tmcwatch.domain.built_in import ABOUT_OURSELVES, BUILT_IN, ON_THE_WAY
 
 Written = tuple[Document, KeyPath, Mapping[str, Plain]]
 """One entry, and where it stands."""
 
 _OF_OWN = ("phases", "kinds")
 _OF_RUNS = ("matchers", "for", "after", "in_a_row", "labels", "text", "inside_plans")
+
+
+_OF_ONE = {
+    "waiting": "stuck",
+    "stopping": "stuck",
+    "delay": "started_late",
+    "ratio": "rejected_ratio",
+    "calm_after": "flapping",
+}
+"""Keys that only one rule has."""
+
+_COUNTING = ("after", "in_a_row")
+_OF_ALERTS = ("for", "labels", "text", "inside_plans")
+_HAS_NOT = {
+    **{rule.name: _COUNTING for rule in ON_THE_WAY},
+    "failing_again": ("after", *_OF_ALERTS),
+    "flapping": ("in_a_row", *_OF_ALERTS),
+}
+"""Keys that some built-in rules do not have, though most do."""
 
 
 def written_rules(documents: Sequence[Document]) -> list[Written]:
@@ -45,6 +64,9 @@ def _alone(here: KeyPath, item: Mapping[str, Plain]) -> Iterator[tuple[KeyPath, 
         yield (*here, "name"), "found both rule and name; allowed: one of them"
     if item.get("after") is not None and item.get("in_a_row") is not None:
         yield (*here, "in_a_row"), "found both after and in_a_row; allowed: one of them"
+    for key, rule in _OF_ONE.items():
+        if key in item and item.get("rule") != rule:
+            yield (*here, key), f"only the rule {rule!r} has this"
     if item.get("rule") in BUILT_IN:
         yield from _of_built_in(here, item)
 
@@ -52,6 +74,8 @@ def _alone(here: KeyPath, item: Mapping[str, Plain]) -> Iterator[tuple[KeyPath, 
 def _of_built_in(here: KeyPath, item: Mapping[str, Plain]) -> Iterator[tuple[KeyPath, str]]:
     for key in (key for key in _OF_OWN if key in item):
         yield (*here, key), "a built-in rule keeps its own; a rule with a name may have others"
+    for key in (key for key in _HAS_NOT.get(str(item["rule"]), ()) if key in item):
+        yield (*here, key), f"{item['rule']!r} does not have this"
     if item["rule"] in ABOUT_OURSELVES:
         for key in (key for key in _OF_RUNS if key in item):
             yield (*here, key), f"{item['rule']!r} is not about runs; allowed: enabled, severity"

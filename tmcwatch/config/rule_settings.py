@@ -13,6 +13,7 @@ from tmcwatch.domain.alert import Severity
 
 MOST_COUNTED = 100
 _DAY = timedelta(days=1)
+_TO_WAIT = between(timedelta(minutes=1), timedelta(days=7))
 _Number = Annotated[int, Field(ge=2, le=MOST_COUNTED, strict=True)]
 
 
@@ -70,3 +71,13 @@ class RuleSetting(Section):
     """What its alerts say, with fields such as `{name}`."""
     inside_plans: bool | None = None
     """Whether runs of tasks inside a plan are told too, besides their plan."""
+    waiting: Annotated[Duration, _TO_WAIT] | None = None
+    """Of `stuck`: how long a run may wait to start; 30m by default."""
+    stopping: Annotated[Duration, _TO_WAIT] | None = None
+    """Of `stuck`: how long a stop may take; 30m by default."""
+    delay: Annotated[Duration, _TO_WAIT] | None = None
+    """Of `started_late`: how long after its trigger a run may start; 10m by default."""
+    ratio: Annotated[float, Field(ge=0, lt=1, strict=True)] | None = None
+    """Of `rejected_ratio`: the share of rejected rows that is not told; 0.05 by default."""
+    calm_after: Annotated[int, Field(ge=1, le=MOST_COUNTED, strict=True)] | None = None
+    """Of `flapping`: how many successes in a row end it; 3 by default."""

@@ -8,6 +8,7 @@ from tmcwatch.config.rule_settings import RuleSetting
 from tmcwatch.domain.alert import Severity
 from tmcwatch.domain.built_in import BUILT_IN
 from tmcwatch.domain.execution import BAD_ENDS, Kind, Phase
+from tmcwatch.domain.limits import Limits
 from tmcwatch.domain.rule import After, Rule
 
 
@@ -46,6 +47,17 @@ def _changed(rule: Rule, setting: RuleSetting) -> Rule:
         labels=setting.labels,
         text=setting.text or rule.text,
         inside_plans=rule.inside_plans if setting.inside_plans is None else setting.inside_plans,
+        limits=_limits(rule.limits, setting),
+    )
+
+
+def _limits(limits: Limits, setting: RuleSetting) -> Limits:
+    return Limits(
+        waiting=limits.waiting if setting.waiting is None else setting.waiting,
+        stopping=limits.stopping if setting.stopping is None else setting.stopping,
+        delay=limits.delay if setting.delay is None else setting.delay,
+        ratio=limits.ratio if setting.ratio is None else setting.ratio,
+        calm_after=limits.calm_after if setting.calm_after is None else setting.calm_after,
     )
 
 

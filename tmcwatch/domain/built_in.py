@@ -1,10 +1,11 @@
 """The built-in rules: one table of what is told and how bad it is, which the config may change."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from tmcwatch.domain.alert import Severity
 from tmcwatch.domain.execution import Kind, Phase
-from tmcwatch.domain.rule import About, Nature, Reasons, Rule
+from tmcwatch.domain.rule import About, After, Nature, Reasons, Rule
 
 _TASK = frozenset({Kind.TASK})
 _PLAN = frozenset({Kind.PLAN})
@@ -125,6 +126,61 @@ OF_RUNS = (
 )
 """Rules that the end of a run opens. None is critical unless the config says so."""
 
+ON_THE_WAY = (
+    Rule(
+        name="stuck",
+        summary="does not go on",
+        nature=Nature.STATE,
+        severity=Severity.WARNING,
+    ),
+    Rule(
+        name="plan_step_failed",
+        summary="has a step that failed",
+        severity=Severity.WARNING,
+        manual_severity=Severity.INFO,
+        kinds=_PLAN,
+    ),
+    Rule(
+        name="started_late",
+        summary="started late",
+        severity=Severity.INFO,
+        kinds=_TASK,
+    ),
+    Rule(
+        name="zero_rows",
+        summary="processed no rows",
+        severity=Severity.INFO,
+        kinds=_TASK,
+        enabled=False,
+    ),
+    Rule(
+        name="rejected_ratio",
+        summary="rejected many rows",
+        severity=Severity.INFO,
+        kinds=_TASK,
+        enabled=False,
+    ),
+)
+"""Rules about runs that no bad end of their own opens. The last two need the details of every
+success, each a request: off unless the config says so."""
+
+OF_EPISODES = (
+    Rule(
+        name="failing_again",
+        summary="keeps failing",
+        severity=Severity.WARNING,
+        in_a_row=3,
+    ),
+    Rule(
+        name="flapping",
+        summary="fails and recovers again and again",
+        severity=Severity.WARNING,
+        after=After(count=4, within=timedelta(hours=6)),
+    ),
+)
+"""Rules that open no alert: they raise the severity of one that is open, by a step and up to
+their own."""
+
 OF_OURSELVES = (
     Rule(
         name="blind",
@@ -195,7 +251,9 @@ OF_OURSELVES = (
 )
 """Rules about the watching itself: no run opens them."""
 
-BUILT_IN: Mapping[str, Rule] = {rule.name: rule for rule in (*OF_RUNS, *OF_OURSELVES)}
+BUILT_IN: Mapping[str, Rule] = {
+    rule.name: rule for rule in (*OF_RUNS, *ON_THE_WAY, *OF_EPISODES, *OF_OURSELVES)
+}
 """Every rule that the config may change, by name."""
 
 WATCHING = Rule(
@@ -216,3 +274,9 @@ NOTICES = frozenset(
 
 ABOUT_OURSELVES = frozenset(rule.name for rule in (*OF_OURSELVES, WATCHING))
 """Rules about the watching itself, by name."""
+
+OF_ROWS = frozenset({"zero_rows", "rejected_ratio"})
+"""Rules that need row counts, which only details have."""
+
+NOT_BY_SUCCESS = OF_ROWS | {"started_late"}
+"""Verdicts that the next run ends that is as it should be, rather than the next success."""

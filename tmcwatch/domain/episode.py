@@ -6,16 +6,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity
-from tmcwatch.domain.built_in import LASTING
+from tmcwatch.domain.built_in import LASTING, NOT_BY_SUCCESS
 from tmcwatch.domain.execution import ENDS, Kind, Phase, Subject, Transition
 from tmcwatch.domain.matcher import Matcher, all_match
 from tmcwatch.domain.repetition import Run, repeated, run_of
 from tmcwatch.domain.rule import About, Nature, Rule, holding
 from tmcwatch.domain.sentence import CALLED, filled, times
 from tmcwatch.domain.spoken import span
-
-EXPIRES_AFTER = timedelta(days=7)
-"""A verdict that nobody follows up ends after this long."""
+from tmcwatch.domain.standing import NEVER_RAN, Standing
 
 MOST_TASKS = 5
 """Names of tasks that an alert about an engine or an account gives."""
@@ -37,6 +35,7 @@ class Circumstances:
     """What must be known beside a transition to decide on it."""
 
     subject: Subject
+    standing: Standing = NEVER_RAN
     success_after: datetime | None
     """The first success of the subject that ended after the transition, where one is known."""
     link: str
@@ -119,15 +118,15 @@ def changed_alerts(
     return (*withdrawn, *(alert for alert in told if alert is not None))
 
 
-def expired(alert: Alert, *, now: datetime) -> Alert | None:
+def expired(alert: Alert, *, after: timedelta, now: datetime) -> Alert | None:
     """Answer with the alert ended, if nobody has followed it up for too long.
 
     A state is over when it is over: nobody needs to follow it up.
     """
     latest = latest_at(alert)
-    if alert.rule in LASTING or now - latest < EXPIRES_AFTER:
+    if alert.rule in LASTING or now - latest < after:
         return None
-    return ended(alert, EndReason.EXPIRED, at=latest + EXPIRES_AFTER, now=now)
+    return ended(alert, EndReason.EXPIRED, at=latest + after, now=now)
 
 
 def ended(alert: Alert, reason: EndReason, *, at: datetime, now: datetime) -> Alert:
@@ -159,7 +158,7 @@ def _recovered(
     for alert in ongoing:
         same_run = alert.annotations.get("execution_id") == transition.execution
         taken_back = transition.corrects is not None and same_run
-        if alert.rule in LASTING:
+        if alert.rule in NOT_BY_SUCCESS | LASTING:
             continue
         if is_shared(alert):
             over = _works_again(alert, circumstances) or (taken_back and alert.count == 1)

@@ -91,6 +91,8 @@ class Watching:
     names_every: float
     history: float = 0.0
     audit_log: bool = False
+    judges_rows: bool = False
+    """Whether the details of successful tasks are asked for too."""
 
 
 def demand(
@@ -110,7 +112,7 @@ def _asked(load: AccountLoad, watching: Watching, reading: Reading, habits: Habi
     for one in load.lists:
         heads = looks * head_requests(one, watching, reading)
         ends = looks * refreshes(one, watching, reading, habits)
-        details = one.bad_ends_per_hour / MINUTE * habits.details[one.kind]
+        details = _told_in_full(one, watching) / MINUTE * habits.details[one.kind]
         yield (Family.PROCESSING, Purpose.HEAD), heads
         yield (Family.PROCESSING, Purpose.ENDS), ends
         yield (Family.PROCESSING, Purpose.DETAIL), details
@@ -121,6 +123,12 @@ def _asked(load: AccountLoad, watching: Watching, reading: Reading, habits: Habi
     yield (Family.ORCHESTRATION, Purpose.NAMES), names
     if watching.audit_log:
         yield (Family.SECURITY, Purpose.AUDIT), MINUTE / habits.audit_log_every
+
+
+def _told_in_full(load: ListLoad, watching: Watching) -> float:
+    """Answer with the ends an hour whose details are asked for."""
+    every_task = watching.judges_rows and load.kind is Kind.TASK
+    return load.runs_per_hour if every_task else load.bad_ends_per_hour
 
 
 def head_requests(load: ListLoad, watching: Watching, reading: Reading) -> float:

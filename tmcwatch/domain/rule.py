@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 from tmcwatch.domain.alert import Severity
 from tmcwatch.domain.execution import Kind, Phase, Transition, Trigger
+from tmcwatch.domain.limits import USUAL, Limits
 from tmcwatch.domain.matcher import Matcher, all_match
 
 
@@ -86,6 +87,7 @@ class Rule:
     text: str = ""
     """Template of what it says, instead of tmcwatch's own sentence."""
     about: About = About.SUBJECT
+    limits: Limits = USUAL
     enabled: bool = True
     inside_plans: bool = False
     """Whether it tells of task runs inside a plan, which their plan tells of already."""

@@ -28,6 +28,9 @@ class Standing:
     other: int = 0
 
 
+NEVER_RAN = Standing()
+
+
 def after_end(standing: Standing, phase: Phase, at: datetime) -> Standing:
     """Answer with the standing after one more run ended; ends may come in any order.
 

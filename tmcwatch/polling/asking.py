@@ -20,6 +20,7 @@ from tmcwatch.domain.execution import (
     ExecutionId,
     Kind,
     Page,
+    Phase,
     Row,
     Subject,
     SubjectId,
@@ -57,7 +58,7 @@ class List(Protocol):
     async def one(self, execution: ExecutionId, *, purpose: Purpose) -> Row: ...
 
     async def completed(self, row: Row) -> Row:
-        """Answer with a row that ended badly, completed by what only its details have."""
+        """Answer with a row that ended, completed by what only its details have."""
         ...
 
     async def named(self, subject: SubjectId) -> Subject: ...
@@ -167,8 +168,8 @@ class Memory:
     followed: Callable[[], Awaitable[tuple[Followed, ...]]]
     triggers: Callable[[datetime], Awaitable[tuple[datetime, ...]]]
     """The newest trigger times known from a moment on, oldest first."""
-    completed: Callable[[Collection[ExecutionId]], Awaitable[frozenset[ExecutionId]]]
-    """Which of these ended badly and are complete."""
+    completed: Callable[[Collection[ExecutionId]], Awaitable[Mapping[ExecutionId, Phase]]]
+    """How those of these ended that are complete."""
     unnamed: Callable[[Collection[SubjectId]], Awaitable[frozenset[SubjectId]]]
     """Which of these have no name, once the account's names were read."""
     outside: Callable[[Collection[SubjectId]], Awaitable[frozenset[SubjectId]]]

@@ -64,6 +64,8 @@ class LookSettings:
     history: timedelta
     """How much of the time before the first look is read."""
     beat: timedelta = timedelta()
+    judges_rows: bool = False
+    """Whether the row counts of successes are wanted, each of which costs a request."""
 
     @property
     def outage(self) -> timedelta:
@@ -122,6 +124,7 @@ class Looker:
             memory=self.memory,
             now=self.now,
             send=self.send,
+            judges_rows=self.settings.judges_rows,
         )
         self._follower = Follower(
             list=self.list,

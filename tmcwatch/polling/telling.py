@@ -15,6 +15,7 @@ from tmcwatch.domain.execution import (
     AccountName,
     ExecutionId,
     Kind,
+    Phase,
     Row,
     Subject,
     SubjectId,
@@ -49,6 +50,8 @@ class Teller:
     memory: Memory
     now: Callable[[], datetime]
     send: Callable[[Observation], Awaitable[None]]
+    judges_rows: bool = False
+    """Whether tasks that succeeded are completed too, as rules ask for their row counts."""
     _nameless: set[SubjectId] = field(default_factory=set)
 
     def look(self, rows: Iterable[Row] = ()) -> Looked:
@@ -103,19 +106,21 @@ class Teller:
     async def _completed(
         self, rows: tuple[Row, ...], watched_from: datetime, until: float
     ) -> tuple[Row, ...]:
-        """Ask for the details of what turned bad: error text and failing step."""
-        bad = [
+        """Ask for the details of what turned bad: error text and failing step.
+
+        After these come successes, where they are wanted.
+        """
+        ended = [
             row
             for row in rows
-            if row.phase in BAD_ENDS
-            and not (row.detailed and row.kind is Kind.TASK)
-            and (row.ended_at or row.triggered_at) >= watched_from
+            if self._wants_details(row) and (row.ended_at or row.triggered_at) >= watched_from
         ]
-        if not bad:
+        if not ended:
             return rows
-        known = await self.memory.completed([row.id for row in bad])
+        known = await self.memory.completed([row.id for row in ended])
         details: dict[ExecutionId, Row] = {}
-        unknown = [row for row in bad if row.id not in known]
+        unknown = [row for row in ended if not _is_complete(row, known.get(row.id))]
+        unknown.sort(key=lambda row: row.phase not in BAD_ENDS)
         for row in _in_time(unknown, until):
             try:
                 details[row.id] = await self.list.completed(row)
@@ -124,6 +129,12 @@ class Teller:
             except ApiError:
                 break  # told without: a failure must not wait for its error text
         return tuple(details.get(row.id, row) for row in rows)
+
+    def _wants_details(self, row: Row) -> bool:
+        if row.detailed and row.kind is Kind.TASK:
+            return False
+        is_judged = self.judges_rows and row.kind is Kind.TASK and row.phase is Phase.SUCCEEDED
+        return row.phase in BAD_ENDS or is_judged
 
     async def _name_strangers(self, rows: Iterable[Row], until: float) -> None:
         """Look up tasks and plans that the directory lacks: names are frozen into alerts."""
@@ -147,6 +158,14 @@ class Teller:
                     account=self.account, at=self.now(), subjects=tuple(found), complete=False
                 )
             )
+
+
+def _is_complete(row: Row, known: Phase | None) -> bool:
+    """Tell whether a row needs no detail, as it is `known` how its run ended, with details.
+
+    A success that turned out to be bad has something to say for itself.
+    """
+    return known is not None and (known in BAD_ENDS or row.phase not in BAD_ENDS)
 
 
 def _in_time(wanted: Sequence[_Wanted], until: float) -> Iterator[_Wanted]:

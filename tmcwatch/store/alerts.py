@@ -26,10 +26,11 @@ from tmcwatch.domain.inhibition import Sought
 from tmcwatch.domain.matcher import Operator
 from tmcwatch.store.attention import attention_of
 from tmcwatch.store.moments import loaded, stored
-from tmcwatch.store.schema import alerts
+from tmcwatch.store.schema import alerts, subjects, workspaces
 
 _PEOPLES = {column.name for column in alerts.c if column.name.startswith(("ack", "snoozed"))}
 """What people said of an alert, which only store.attention writes."""
+_IDS_AT_ONCE = 500  # databases bound the parameters of one statement
 _LEFT_ALONE = {"id", "held"} | _PEOPLES
 
 # Built once: they are asked at every round, some for every end of a run.
@@ -43,6 +44,13 @@ _ONGOING = (
     )
     .order_by(alerts.c.starts_at, alerts.c.id)
 )
+_ONGOING_OF = select(alerts).where(
+    alerts.c.ends_at.is_(None),
+    alerts.c.account == bindparam("asked_account"),
+    alerts.c.kind == bindparam("asked_kind"),
+    alerts.c.subject.in_(bindparam("asked_subjects", expanding=True)),
+)
+_KNOWN = select(alerts.c.id).where(alerts.c.id.in_(bindparam("asked_ids", expanding=True)))
 _NEW = insert(alerts)
 _SAVED = _NEW.on_conflict_do_update(
     index_elements=["id"],
@@ -54,9 +62,14 @@ _SAVED = _NEW.on_conflict_do_update(
 )
 _ALERT = select(alerts).where(alerts.c.id == bindparam("asked_id"))
 _HELD = select(alerts).where(alerts.c.held == true()).order_by(alerts.c.starts_at, alerts.c.id)
-_OPEN_OF = (
+_SHARED = (
     select(alerts)
-    .where(alerts.c.ends_at.is_(None), alerts.c.rule.in_(bindparam("asked_rules", expanding=True)))
+    .where(
+        alerts.c.ends_at.is_(None),
+        # In the index, which spares looking at all that is open.
+        alerts.c.kind.in_(["engine", "account"]),
+        alerts.c.rule.in_(bindparam("asked_rules", expanding=True)),
+    )
     .order_by(alerts.c.starts_at, alerts.c.id)
 )
 _COME_DUE = (
@@ -75,7 +88,38 @@ _STALE = (
         alerts.c.changed_at < bindparam("before"),
         alerts.c.rule.not_in(sorted(LASTING)),
     )
-    .limit(bindparam("most"))
+    .order_by(alerts.c.changed_at, alerts.c.id)
+)
+# A workspace that is not visible hides its tasks and plans: they need not be gone.
+_HIDDEN = (
+    select(workspaces.c.id)
+    .where(
+        workspaces.c.account == subjects.c.account,
+        workspaces.c.id == subjects.c.workspace_id,
+        workspaces.c.visible == false(),
+    )
+    .exists()
+)
+_ORPHANED = (
+    select(alerts)
+    .join(
+        subjects,
+        (subjects.c.account == alerts.c.account)
+        & (subjects.c.kind == alerts.c.kind)
+        & (subjects.c.id == alerts.c.subject),
+    )
+    .where(
+        alerts.c.ends_at.is_(None),
+        subjects.c.kind.in_([Kind.TASK.value, Kind.PLAN.value]),
+        subjects.c.listed == false(),
+        ~_HIDDEN,
+    )
+    .order_by(alerts.c.starts_at, alerts.c.id)
+)
+_OPEN_OF = (
+    select(alerts)
+    .where(alerts.c.ends_at.is_(None), alerts.c.rule.in_(bindparam("asked_rules", expanding=True)))
+    .order_by(alerts.c.starts_at, alerts.c.id)
 )
 _HOLD = update(alerts).where(alerts.c.id == bindparam("asked_id")).values(held=True)
 
@@ -86,6 +130,29 @@ def ongoing_alerts(
     """Answer with the open alerts of one task or plan."""
     asked = {"asked_account": account, "asked_kind": kind.value, "asked_subject": subject}
     return tuple(alert_of(values) for values in connection.execute(_ONGOING, asked))
+
+
+def open_alerts_on(
+    connection: Connection, account: AccountName, kind: Kind, ids: Iterable[SubjectId]
+) -> tuple[Alert, ...]:
+    """Answer with the open alerts of several tasks or plans."""
+    wanted = sorted(set(ids))
+    found: list[Alert] = []
+    for begin in range(0, len(wanted), _IDS_AT_ONCE):
+        portion = wanted[begin : begin + _IDS_AT_ONCE]
+        asked = {"asked_account": account, "asked_kind": kind.value, "asked_subjects": portion}
+        found += (alert_of(values) for values in connection.execute(_ONGOING_OF, asked))
+    return tuple(found)
+
+
+def known_ids(connection: Connection, ids: Iterable[AlertId]) -> frozenset[AlertId]:
+    """Answer with which of `ids` there are alerts of, open or not."""
+    wanted = sorted(ids)
+    found: set[AlertId] = set()
+    for begin in range(0, len(wanted), _IDS_AT_ONCE):
+        asked = {"asked_ids": wanted[begin : begin + _IDS_AT_ONCE]}
+        found.update(AlertId(id_) for (id_,) in connection.execute(_KNOWN, asked))
+    return frozenset(found)
 
 
 def load_alert(connection: Connection, id_: AlertId) -> Alert | None:
@@ -116,15 +183,26 @@ def current_alerts(connection: Connection, *, over_since: datetime) -> tuple[Ale
     return tuple(alert_of(values) for values in found)
 
 
-def stale_alerts(connection: Connection, before: datetime, *, most: int) -> tuple[Alert, ...]:
+def stale_alerts(connection: Connection, before: datetime) -> tuple[Alert, ...]:
     """Answer with open alerts that nothing has changed since `before`, lasting states apart."""
-    found = connection.execute(_STALE, {"before": stored(before), "most": most})
+    found = connection.execute(_STALE, {"before": stored(before)})
     return tuple(alert_of(values) for values in found)
+
+
+def orphaned_alerts(connection: Connection) -> tuple[Alert, ...]:
+    """Answer with the open alerts of tasks and plans that TMC no longer lists, though it might."""
+    return tuple(alert_of(values) for values in connection.execute(_ORPHANED))
 
 
 def open_alerts_of(connection: Connection, rules: Iterable[str]) -> tuple[Alert, ...]:
     """Answer with the open alerts of these rules, oldest first."""
     found = connection.execute(_OPEN_OF, {"asked_rules": list(rules)})
+    return tuple(alert_of(values) for values in found)
+
+
+def shared_alerts(connection: Connection, rules: Iterable[str]) -> tuple[Alert, ...]:
+    """Answer with the open alerts of these rules about an engine or an account, oldest first."""
+    found = connection.execute(_SHARED, {"asked_rules": list(rules)})
     return tuple(alert_of(values) for values in found)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, select,
 from sqlalchemy.dialects.sqlite import insert
 
 from tmcwatch.domain.execution import (
-    BAD_ENDS,
+    ENDS,
     FAILURES,
     OPEN,
     AccountName,
@@ -49,10 +49,10 @@ _TRIGGERS_OF = (
 _OF_IDS = select(executions).where(
     _OF_LIST, executions.c.id.in_(bindparam("asked_ids", expanding=True))
 )
-_COMPLETED = select(executions.c.id).where(
+_COMPLETED = select(executions.c.id, executions.c.phase).where(
     _OF_LIST,
     executions.c.id.in_(bindparam("asked_ids", expanding=True)),
-    executions.c.phase.in_([phase.value for phase in BAD_ENDS]),
+    executions.c.phase.in_([phase.value for phase in ENDS]),
     executions.c.detailed,
 )
 _NEW = insert(executions)
@@ -110,13 +110,13 @@ def newest_triggers(
     return tuple(reversed([loaded(moment) for (moment,) in found]))
 
 
-def completed_ids(
+def completed_ends(
     connection: Connection, account: AccountName, kind: Kind, ids: Iterable[ExecutionId]
-) -> frozenset[ExecutionId]:
-    """Answer with which of `ids` ended badly as we know and need no further detail."""
+) -> dict[ExecutionId, Phase]:
+    """Answer with how those of `ids` ended that ended as we know and need no further detail."""
     asked = {"asked_account": account, "asked_kind": kind.value}
     found = connection.execute(_COMPLETED, asked | {"asked_ids": list(ids)[:_IDS_AT_ONCE]})
-    return frozenset(ExecutionId(id_) for (id_,) in found)
+    return {ExecutionId(id_): Phase(phase) for id_, phase in found}
 
 
 def first_success_after(

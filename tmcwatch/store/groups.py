@@ -72,6 +72,18 @@ _SAVED_MEMBER = _NEW_MEMBER.on_conflict_do_update(
 _MEMBER_LEAVES = delete(members).where(
     members.c.group_key == bindparam("left_group"), members.c.alert == bindparam("left_by")
 )
+_LEAVE = delete(members).where(
+    members.c.alert == bindparam("asked_id"),
+    members.c.group_key.in_(
+        select(groups.c.key).where(
+            groups.c.receiver.in_(
+                select(groups.c.receiver)
+                .join(members, members.c.group_key == groups.c.key)
+                .where(members.c.alert == bindparam("successor"))
+            )
+        )
+    ),
+)
 _PLACES = (
     select(members, groups.c.receiver)
     .join(groups, groups.c.key == members.c.group_key)
@@ -289,3 +301,9 @@ def _member_values(group: str, member: Member) -> dict[str, object]:
 
 def _severity(text: str | None) -> Severity | None:
     return None if text is None else Severity(text)
+
+
+def leave_to(connection: Connection, alert: AlertId, successor: AlertId) -> None:
+    """Take an alert out of the groups whose receivers are told of its successor instead."""
+    asked = {"asked_id": alert, "successor": successor}
+    connection.execute(_LEAVE, asked)
