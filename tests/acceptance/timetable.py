@@ -45,7 +45,7 @@ from tmcwatch.tracking.absorbing import absorb, absorb_names
 PROD = AccountName("prod")
 START = datetime(2026, 11, 20, tzinfo=UTC)
 CONFIG = """
-accounts: [{{name: prod, url: "http://tmc", token: secret, link: "off"}}]
+accounts: [{{name: prod, url: "http://tmc", token: timetable-token, link: "off"}}]
 store: {{url: "sqlite:///timetable.db"}}
 {rest}
 receivers:
@@ -247,6 +247,8 @@ class Play:
         for target in targets_of(self.config, self.world):
             tasks.start_soon(partial(deliver, target, bell=self.owed, means=self._means()))
         self._running = stack
+        for kind in Kind if not is_new else ():
+            self.look(kind=kind)  # what polling does first
 
     async def cease(self) -> None:
         """Stop the services, and close the store."""

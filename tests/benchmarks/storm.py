@@ -47,7 +47,7 @@ receivers: [{name: team, webhook_configs: [{url: "http://127.0.0.1:%(port)d/"}]}
 """
 APART = '["..."]'
 SITUATIONS = {
-    "each its own group": {"group_by": APART, "wait": "0s", "storm": ""},
+    "each its own group": {"group_by": APART, "wait": "0s", "storm": ", storm: off"},
     "each its own group, storm control": {"group_by": APART, "wait": "0s", "storm": ""},
     "usual groups": {"group_by": "[account, environment, rule]", "wait": "1s", "storm": ""},
 }

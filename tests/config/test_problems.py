@@ -114,11 +114,12 @@ receivers:
         ),
         (
             "c.yaml:10: receivers[0]: a way of telling is missing: "
-            "one or more of apprise, log, services_api, tallyfy, webhook"
+            "one or more of alertmanager, apprise, log, services_api, tallyfy, webhook"
         ),
         (
-            "c.yaml:10: receivers[0].webhok: unknown key; allowed: apprise, log, name, "
-            "on_uncertain, send_resolved, services_api, tallyfy, webhook. Did you mean 'webhook'?"
+            "c.yaml:10: receivers[0].webhok: unknown key; allowed: alertmanager, apprise, log, "
+            "name, on_uncertain, send_resolved, services_api, storm, tallyfy, webhook. "
+            "Did you mean 'webhook'?"
         ),
     ]
 
@@ -171,7 +172,7 @@ def test_files_that_cannot_be_read_are_told(tmp_path):
     [
         (
             "watc: {}",
-            "c.yaml:4: watc: unknown key; allowed: accounts, fallback, grace, http, labels,",
+            "c.yaml:4: watc: unknown key; allowed: accounts, fallback, grace, http, inhibit_",
         ),
         ("watch: {settle: {floor: 1s}}", "watch.settle.floor: found '1s'; allowed: 2s to 1h"),
         (

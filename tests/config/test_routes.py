@@ -2,7 +2,10 @@
 
 from datetime import timedelta
 
+import pytest
+
 from tmcwatch.config import load, routing_tree
+from tmcwatch.config.model import StormSetting
 from tmcwatch.domain.routing import routes_for
 
 TEXT = """
@@ -50,6 +53,23 @@ def test_alerts_find_their_way_through_it(tmp_path):
     labels = {"severity": "critical", "rule": "terminated"}
     assert [route.receiver for route in routes_for(tree(tmp_path), labels)] == ["oncall", "team"]
     assert [route.receiver for route in routes_for(tree(tmp_path), {"rule": "failed"})] == ["team"]
+
+
+@pytest.mark.parametrize(
+    ("storm", "limit"),
+    [
+        ("{}", StormSetting(above=100, within=timedelta(minutes=1))),
+        ("", StormSetting(above=100, within=timedelta(minutes=1))),
+        ("{above: 7, within: 10s}", StormSetting(above=7, within=timedelta(seconds=10))),
+        ("off", None),
+        ('"off"', None),
+    ],
+)
+def test_a_receiver_says_what_is_a_storm_to_it(tmp_path, storm, limit):
+    file = tmp_path / "c.yaml"
+    said = TEXT.replace("{name: team, log: {}}", f"{{name: team, log: {{}}, storm: {storm}}}")
+    file.write_text(said)
+    assert load(file, environ={}).receivers[0].storm == limit
 
 
 def test_a_receiver_that_fails_is_told_to_the_fallback(tmp_path):

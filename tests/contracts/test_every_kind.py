@@ -58,6 +58,22 @@ KEEPERS_REFUSALS = {
 }
 CASES = (
     Case(
+        kind="alertmanager",
+        options=lambda address, seconds: {
+            "urls": [f"http://{address}/{SECRET}"],
+            "username": "me",
+            "password": SECRET,
+            "headers": {"X-Key": f"Key {SECRET}"},
+            "timeout": f"{seconds}s",
+        },
+        refusals={
+            **dict.fromkeys((400, 404, 410), PERMANENT),
+            **dict.fromkeys((401, 403), AUTHENTICATION),
+            **dict.fromkeys((429, 500, 503), TEMPORARY),
+        },
+        seen_twice=lambda received: (received.path, received.body),
+    ),
+    Case(
         kind="apprise",
         options=lambda address, seconds: [
             f"json://me:{SECRET}@{address}/{SECRET}?+X-Key={SECRET}&rto={seconds}&cto={seconds}"

@@ -90,6 +90,18 @@ def problem_with(kind, folder):
     return f"{problem.key}: {problem.text}".replace(kind, "bird")
 
 
+def test_a_kind_that_mirrors_says_how_often(kind):
+    mirrors = "return []\ndef mirrors(options):\n    return timedelta(minutes=2)"
+    assert mirrored_every(kind(("return []", mirrors))) == timedelta(minutes=2)
+    assert mirrored_every(kind()) is None
+
+
+def mirrored_every(kind):
+    options = notifiers.options_of(kind).model_validate({"perch": "high"})
+    assert notifiers.check(kind, options) == []
+    return notifiers.mirrored_every(kind, options)
+
+
 async def test_a_sound_kind_tells(kind):
     assert await built(kind()).send(MESSAGE, WORDS) == Receipt(text="sung")
 
@@ -110,13 +122,17 @@ async def test_a_sound_kind_tells(kind):
             "cannot check its options: RuntimeError",
         ),
         (
+            ("return []", "return []\ndef mirrors(options):\n    return 60"),
+            "cannot check its options: TypeError",
+        ),
+        (
             (OPTIONS, f"{OPTIONS}    @field_validator('perch')\n    def f(cls, value): {FAILS}\n"),
             "cannot check its options: RuntimeError",
         ),
     ],
     ids=[
         *("import", "syntax", "no IDEMPOTENT", "no problems", "no model", "no type"),
-        *("problems", "nothing", "targets", "validator"),
+        *("problems", "nothing", "targets", "mirrors", "validator"),
     ],
 )
 def test_a_kind_that_cannot_be_used_is_told_with_its_line(kind, tmp_path, replaced, said):

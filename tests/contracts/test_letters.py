@@ -8,12 +8,13 @@ from sqlalchemy import select
 
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity, Status
 from tmcwatch.domain.delivery import Delivery, State, delivery_id
-from tmcwatch.domain.grouping import Member
+from tmcwatch.domain.grouping import Group, Member
 from tmcwatch.domain.message import Message
 from tmcwatch.domain.parking import Trouble
 from tmcwatch.store import letters, outbox
-from tmcwatch.store.alerts import keep_members, save_alerts
+from tmcwatch.store.alerts import save_alerts
 from tmcwatch.store.engine import StoreError
+from tmcwatch.store.groups import Looked, save_looked
 from tmcwatch.store.opening import open_store
 from tmcwatch.store.parked import parked_targets, save_trouble
 from tmcwatch.store.schema import deliveries
@@ -203,8 +204,9 @@ def test_an_end_that_was_accepted_later_is_not_told_again(connection):
 def test_an_end_that_the_group_is_about_to_tell_is_left_to_it(connection, send_resolved, due):
     die(connection, owed(1))
     save_alerts(connection, [alert("g", over=True)])
-    member = Member(alert=alert("g"), told=Status.FIRING)
-    keep_members(connection, "g", [member], TEN)
+    member = Member(alert=alert("g"), told=Status.FIRING, told_at=TEN)
+    group = Group(key="g", receiver="oncall", labels={})
+    save_looked(connection, [Looked(group=group, before=(), kept=[member])])
     replayed = again(connection, owed(1), targets={TARGET: send_resolved})
     assert replayed == letters.Replay(due=due, nothing_left=1 - due)
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.threads import inline
 from tmcwatch import notifiers
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity
 from tmcwatch.domain.message import Message, Words
+from tmcwatch.domain.storm import StormFacts
 from tmcwatch.notifiers import NotifierError, Outside, build, check, options_of, targets
 
 TEN = datetime(2026, 11, 20, 10, tzinfo=UTC)
@@ -79,10 +81,13 @@ class Endpoint:
         return answer
 
     async def told(self, *alerts: Alert, **options: object) -> notifiers.Receipt:
+        return await self.sent(message(*alerts), **options)
+
+    async def sent(self, one: Message, **options: object) -> notifiers.Receipt:
         model = options_of("webhook").model_validate({"url": URL, **options})
         webhook = build("webhook", model, outside(self))
         try:
-            return await webhook.send(message(*alerts), WORDS)
+            return await webhook.send(one, WORDS)
         finally:
             await webhook.aclose()
 
@@ -136,6 +141,20 @@ async def test_a_webhook_says_of_an_alert_what_alertmanager_says():
             "fingerprint": "id-a",
         }
     ]
+
+
+async def test_a_webhook_says_what_a_summary_does_not_list():
+    counts = {"rule": {"failed": 10}}
+    storm = StormFacts(since=TEN, firing=9, over=1, recovered=1, counts=counts)
+    endpoint = Endpoint()
+    told = replace(message(alert("a"), alert("b")), storm=storm)
+    updates, repeats = frozenset({AlertId("id-b")}), frozenset({AlertId("id-a")})
+    await endpoint.sent(replace(told, updates=updates, repeats=repeats))
+    body = body_of(endpoint)
+    ours = body["tmcwatch"]
+    assert (body["truncatedAlerts"], ours["updates"], ours["repeats"]) == (8, ["id-b"], ["id-a"])
+    began = {"since": "2026-11-20T10:00:00Z"}
+    assert ours["storm"] == began | {"firing": 9, "over": 1, "recovered": 1, "counts": counts}
 
 
 async def test_a_webhook_carries_the_key_and_the_headers_wanted():

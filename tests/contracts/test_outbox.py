@@ -1,5 +1,7 @@
 """The outbox: owed once, in order, merged while untried, and kept through a crash."""
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,9 +12,11 @@ from sqlalchemy import func, select
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity, Status
 from tmcwatch.domain.delivery import Delivery, State, delivery_id
 from tmcwatch.domain.message import Message, merged
+from tmcwatch.domain.storm import StormFacts
 from tmcwatch.store import outbox
 from tmcwatch.store.engine import Store
 from tmcwatch.store.facts import FactsError, facts_of, message_from
+from tmcwatch.store.precedence import storm_key
 from tmcwatch.store.schema import deliveries, metadata
 
 TEN = datetime(2026, 11, 20, 10, tzinfo=UTC)
@@ -213,14 +217,86 @@ def test_retention_forgets_what_is_settled_in_bounded_steps(connection):
     assert connection.scalar(select(func.count()).select_from(deliveries)) == 1
 
 
-def test_looking_for_work_uses_the_indexes(connection):
-    looking = outbox._NEXT_AT.params(asked_target=TARGET)
-    statement = looking.compile(connection, compile_kwargs={"literal_binds": True})
+STORM = storm_key("oncall")
+
+
+def made(delivery: Delivery, minute: float) -> Delivery:
+    moment = TEN + timedelta(minutes=minute)
+    return replace(delivery, message=replace(delivery.message, created_at=moment))
+
+
+def summary(number: int, minute: float, *alerts: Alert) -> Delivery:
+    facts = StormFacts(since=TEN, firing=9, over=0, recovered=0)
+    delivery = owed(number, *alerts, group=STORM)
+    return made(replace(delivery, message=replace(delivery.message, storm=facts)), minute)
+
+
+def sent_in_turn(connection) -> list[tuple[str, int]]:
+    """Send what is due until nothing is; answers with the groups and numbers."""
+    turns = []
+    while claimed := outbox.take(connection, TARGET, TEN, most=9):
+        for delivery in claimed:
+            turns.append((delivery.message.group_key, delivery.number))
+            outbox.delivered(connection, delivery.id, "200", TEN)
+    return turns
+
+
+def test_a_summary_waits_for_what_was_owed_before_it_and_holds_up_what_comes_after(connection):
+    outbox.owe_all(connection, [made(owed(1, group="b"), 0), made(owed(1, group="a"), 0)])
+    outbox.owe(connection, summary(1, 1))
+    outbox.owe(connection, made(owed(1, group="c"), 2))
+    turns = [group for group, _ in sent_in_turn(connection)]
+    assert sorted(turns[:2]) == ["a", "b"]
+    assert turns[2:] == [STORM, "c"]
+
+
+def test_an_end_waits_for_the_summary_that_told_its_alert_even_where_its_group_could_merge(
+    connection,
+):
+    outbox.owe(connection, made(owed(1, alert("other")), 0))
+    outbox.owe(connection, summary(1, 1))
+    outbox.owe(connection, made(owed(2, alert("a", over=True)), 2))
+    assert sent_in_turn(connection) == [("g", 1), (STORM, 1), ("g", 2)]
+
+
+def test_a_summary_that_a_receiver_refuses_for_now_holds_up_that_target_alone(connection):
+    outbox.owe(connection, summary(1, 1))
+    first = taken(connection)
+    outbox.owe_all(connection, [made(owed(1), 2), made(owed(1, target="oncall/log"), 2)])
+    later = TEN + timedelta(minutes=5)
+    outbox.postpone(connection, first.id, later, "busy", now=TEN)
+    assert outbox.take(connection, TARGET, TEN, most=9) == []
+    assert outbox.next_due_at(connection, TARGET) == later
+    assert due(connection, "oncall/log").number == 1
+    outbox.bury(connection, first.id, "gone", TEN)
+    assert due(connection).number == 1
+
+
+def test_two_summaries_stay_two_as_nobody_knows_what_the_first_would_say_by_now(connection):
+    outbox.owe(connection, summary(1, 1))
+    outbox.owe(connection, summary(2, 2))
+    assert sent_in_turn(connection) == [(STORM, 1), (STORM, 2)]
+
+
+def test_many_are_owed_at_once_as_they_are_one_by_one(connection):
+    outbox.owe(connection, owed(1, alert("a"), group="0"))
+    many = [owed(1, group=str(number)) for number in range(1_200)]
+    assert outbox.owe_all(connection, many) == 1_199
+    assert outbox.owe_all(connection, [owed(2, alert("b"), group="0"), *many]) == 1
+    assert outbox.pending_count(connection) == 1_200
+    asked = select(deliveries.c.facts).where(deliveries.c.group_key == "0")
+    assert [one.id for one in message_from(connection.scalar(asked)).alerts] == ["a", "b"]
+
+
+@pytest.mark.parametrize("looking", [outbox._NEXT_AT, outbox._NEXT])
+def test_looking_for_work_uses_the_indexes(connection, looking):
+    asked = looking.limit(1).params(asked_target=TARGET, now=0)
+    statement = asked.compile(connection, compile_kwargs={"literal_binds": True})
     plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")
     steps = [step.detail for step in plan]
     assert any("ix_deliveries_target" in step for step in steps)
     assert any("ix_deliveries_group" in step for step in steps)
-    assert not any(step.startswith("SCAN") for step in steps)
+    assert not any(step.startswith("SCAN") or "TEMP B-TREE" in step for step in steps)
 
 
 texts = st.text(max_size=20)
@@ -247,7 +323,20 @@ messages = st.builds(
     group_key=texts,
     group_labels=mappings,
     alerts=st.lists(alerts, max_size=4).map(tuple),
+    updates=st.frozensets(texts.map(AlertId), max_size=3),
+    repeats=st.frozensets(texts.map(AlertId), max_size=3),
     told_before=st.integers(0, 10**6),
+    storm=st.none()
+    | st.builds(
+        StormFacts,
+        since=moments,
+        firing=st.integers(0, 10**6),
+        over=st.integers(0, 10**6),
+        recovered=st.integers(0, 10**6),
+        counts=st.dictionaries(
+            texts, st.dictionaries(texts, st.integers(0, 10**6), max_size=2), max_size=2
+        ),
+    ),
     created_at=moments,
     external_url=texts,
 )
@@ -265,9 +354,17 @@ def test_a_merged_message_lists_every_alert_once_in_its_newest_state(older, newe
     assert listed == {a.id: a for a in older.alerts + newer.alerts}
 
 
+def test_what_says_no_more_than_before_is_written_as_before():
+    assert json.loads(facts_of(message())).keys().isdisjoint({"updates", "repeats", "storm"})
+
+
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
+        ('"told_before":0', '"told_before":0,"updates":"a"'),
+        ('"told_before":0', '"told_before":0,"repeats":[1]'),
+        ('"told_before":0', '"told_before":0,"storm":[]'),
+        ('"told_before":0', '"told_before":0,"storm":{"since":0,"counts":[]}'),
         ('"key":"k"', '"key":1'),
         ('"told_before":0', '"told_before":true'),
         ('"count":1', '"count":1.5'),

@@ -143,6 +143,17 @@ def test_only_open_alerts_that_count_are_firing(store, snapshot):
     assert snapshot().alerts_firing == {("failed", "critical"): 2, ("misfired", "info"): 1}
 
 
+def test_silences_that_are_not_over_are_counted_by_state(store, snapshot):
+    named = {"matchers": "[]", "created_by": "ann", "comment": "", "created_at": at(-9)}
+    stretches = {"a": (-9, 9), "b": (0, 1), "c": (1, 9), "d": (-9, 0)}
+    rows = [
+        {"id": id_, "starts_at": at(start), "ends_at": at(end), "reminded": False, **named}
+        for id_, (start, end) in stretches.items()
+    ]
+    remember(store, insert(schema.silences), *rows)
+    assert snapshot().silences == {"active": 2, "pending": 1}
+
+
 def test_the_outbox_tells_what_is_owed_and_what_was_given_up(store, snapshot):
     owed = [delivery("a", "pending", -4), delivery("b", "sending", -9)]
     over = [delivery("c", "delivered", -30), delivery("d", "dead", -90)]

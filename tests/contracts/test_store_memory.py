@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from tests.contracts.remembering import believed, rows_in, url_of
 from tests.domain.telling import LOAD, NOON, PROD, alert, at, ended, row
-from tmcwatch.domain.alert import AlertId, EndReason, Status
+from tmcwatch.domain.alert import EndReason
 from tmcwatch.domain.execution import (
     ENDS,
     BadRow,
@@ -23,7 +23,6 @@ from tmcwatch.domain.execution import (
     SubjectId,
     Trigger,
 )
-from tmcwatch.domain.grouping import Group, Member
 from tmcwatch.domain.lifecycle import ended_at
 from tmcwatch.domain.observation import Followed
 from tmcwatch.domain.standing import Standing
@@ -288,45 +287,6 @@ def test_open_alerts_that_nothing_changed_are_stale(connection):
     late = at(1) - timedelta(microseconds=1)
     alerts.save_alerts(connection, [kept("a", changed_at=late), kept("b", changed_at=at(1))])
     assert [one.id for one in alerts.stale_alerts(connection, at(1))] == ["a"]
-
-
-def test_groups_and_their_members_come_back_as_they_were(connection):
-    group = Group(key="g", receiver="team", labels={"rule": "failed"}, number=3, flush_at=at(1))
-    alerts.save_group(connection, group)
-    alerts.save_alerts(connection, [kept("b"), kept("a")])
-    assert not alerts.has_members(connection, "g")
-    new = [alerts.add_member(connection, "g", AlertId(one)) for one in ("a", "b", "a")]
-    assert new == [True, True, False]
-    assert alerts.load_members(connection, "g") == (
-        Member(alert=kept("a")),
-        Member(alert=kept("b")),
-    )
-    assert alerts.groups_of(connection, AlertId("a")) == {"g"}
-    alerts.keep_members(connection, "g", [Member(alert=kept("a"), told=Status.FIRING)], at(1))
-    assert alerts.load_members(connection, "g") == (Member(alert=kept("a"), told=Status.FIRING),)
-    assert alerts.load_group(connection, "g") == group
-    assert alerts.load_group(connection, "unknown") is None
-
-
-def test_groups_are_looked_at_when_they_are_due_longest_overdue_first(connection):
-    for name, minute in [("late", 1), ("later", 2), ("not yet", 9)]:
-        group = Group(key=name, receiver="team", labels={}, flush_at=at(minute))
-        alerts.save_group(connection, group)
-    assert alerts.next_flush_at(connection) == at(1)
-    due = alerts.due_groups(connection, at(2), most=9)
-    assert [group.key for group in due] == ["late", "later"]
-
-
-def test_a_group_that_is_dropped_keeps_its_number(connection):
-    alerts.save_group(
-        connection, Group(key="g", receiver="team", labels={}, number=3, flush_at=at(1))
-    )
-    alerts.add_member(connection, "g", AlertId("a"))
-    alerts.drop_group(connection, "g")
-    group = alerts.load_group(connection, "g")
-    assert group is not None
-    assert (group.number, group.flush_at) == (3, None)
-    assert not alerts.has_members(connection, "g")
 
 
 def test_executions_of_each_account_are_kept_apart(shared):

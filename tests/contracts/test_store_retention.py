@@ -12,15 +12,20 @@ from tmcwatch.domain.alert import AlertId, EndReason
 from tmcwatch.domain.condition import Condition
 from tmcwatch.domain.delivery import Delivery, State, delivery_id
 from tmcwatch.domain.execution import AccountName, ExecutionId, Phase
+from tmcwatch.domain.grouping import Group
+from tmcwatch.domain.matcher import matcher_from
 from tmcwatch.domain.message import Message
+from tmcwatch.domain.silence import Silence
 from tmcwatch.store import outbox, retention, schema
-from tmcwatch.store.alerts import add_member, save_alerts
+from tmcwatch.store.alerts import save_alerts
 from tmcwatch.store.conditions import begin_condition, take_note, untold_conditions
 from tmcwatch.store.engine import Store
 from tmcwatch.store.executions import save_executions
+from tmcwatch.store.groups import add_members, save_groups
 from tmcwatch.store.moments import stored
 from tmcwatch.store.opening import open_store
 from tmcwatch.store.retention import forget
+from tmcwatch.store.silences import add_silence
 from tmcwatch.store.transitions import append_transitions
 
 LABELS = {"account": "prod", "kind": "task", "id": "t1", "name": "load"}
@@ -81,6 +86,22 @@ def test_conditions_that_are_over_and_told_go_and_so_do_old_gaps(store):
     assert left(store, schema.gaps.c.end) == {stored(at(11))}
 
 
+def test_silences_that_are_over_go(store):
+    for id_, end in (("over", 9), ("young", 10), ("holds", 999)):
+        silence = Silence(
+            id=id_,
+            matchers=(matcher_from("name=load"),),
+            created_by="ann",
+            comment="",
+            created_at=at(0),
+            starts_at=at(0),
+            ends_at=at(end),
+        )
+        store.write(partial(add_silence, silence=silence))
+    assert forgotten(store) == 1
+    assert left(store, schema.silences.c.id) == {"young", "holds"}
+
+
 def test_transitions_beyond_the_cursor_stay(store):
     steps = [ended(Phase.FAILED, 1, execution=f"r{n}") for n in range(4)]
     young = ended(Phase.FAILED, 11, execution="young")
@@ -96,7 +117,7 @@ def test_open_alerts_and_those_still_to_be_told_stay(store):
         save_alerts(connection, [alert("open", labels=LABELS), alert("over", **over)])
         save_alerts(connection, [alert("untold", **over)])
         save_alerts(connection, [alert("young", **over, changed_at=at(10))])
-        add_member(connection, "g", AlertId("untold"))
+        add_members(connection, [("g", AlertId("untold"))])
 
     store.write(work)
     assert forgotten(store) == 1
@@ -135,6 +156,27 @@ def test_what_is_still_owed_stays(store):
     store.write(work)
     assert forgotten(store) == 2
     assert left(store, schema.deliveries.c.number) == {0, 1}
+
+
+def test_groups_that_nobody_remembers_are_forgotten_once_their_deliveries_are(store):
+    def work(connection):
+        made = [
+            Group(key="g1", receiver="team", labels={}, number=1, flushed_at=at(1)),
+            Group(key="silent", receiver="team", labels={}),
+            Group(key="young", receiver="team", labels={}, number=1, flushed_at=at(11)),
+            Group(key="waiting", receiver="team", labels={}, flush_at=at(20)),
+            Group(key="inhabited", receiver="team", labels={}, number=1, flushed_at=at(1)),
+        ]
+        save_groups(connection, made)
+        add_members(connection, [("inhabited", AlertId("a"))])
+        outbox.owe(connection, owed(1))
+        outbox.delivered(connection, owed(1).id, "ok", at(1))
+
+    store.write(work)
+    forgotten(store)
+    assert left(store, schema.groups.c.key) == {"g1", "young", "waiting", "inhabited"}
+    forgotten(store)
+    assert left(store, schema.groups.c.key) == {"young", "waiting", "inhabited"}
 
 
 def test_a_clean_up_is_bounded_and_comes_to_its_end(store, monkeypatch):

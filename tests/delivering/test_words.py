@@ -1,6 +1,7 @@
 """Words: what a person reads, and that no hostile text becomes markup in any format."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from tmcwatch.delivering.escaping import Address, address, hypertext, markdown
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity
 from tmcwatch.domain.harmless import plain
 from tmcwatch.domain.message import Message, Words
+from tmcwatch.domain.storm import StormFacts
 
 NINE = datetime(2026, 11, 20, 9, 2, tzinfo=UTC)
 PARIS = ZoneInfo("Europe/Paris")
@@ -156,6 +158,22 @@ def test_what_is_beyond_twenty_is_counted():
     told = words(*alerts, alert("z", end=EndReason.RECOVERED), told_before=41)
     assert told.text.count("FAILED:") == 20
     assert "And 5 more: 4 firing, 1 resolved. 41 already told, still firing." in told.text
+
+
+def test_a_storm_says_how_much_there_is_and_what_it_is_about():
+    listed = [alert(f"task_{n:02}") for n in range(20)]
+    rules = {"failed": 4_800, "misfired": 200, **{f"r{n}": 1 for n in range(9)}}
+    counts = {"rule": rules, "environment": {"PROD": 5_009}, "account": {}}
+    storm = StormFacts(since=NINE, firing=5_009, over=2, recovered=1, counts=counts)
+    told = words_for(replace(message(*listed), storm=storm), time_zone=PARIS)
+    assert told.title == "[STORM: FIRING 5,009, RESOLVED 2] failed"
+    assert "And 4,991 more. In all 5,011 alerts, by rule: failed 4,800, misfired 200," in told.text
+    assert told.text.count("FAILED:") == 20
+    assert "r8" not in told.text
+    over = replace(storm, firing=0, over=4_812, recovered=4_812)
+    ends = (alert("a", end=EndReason.RECOVERED), alert("b", end=EndReason.RECOVERED))
+    told = words_for(replace(message(*ends), storm=over), time_zone=PARIS)
+    assert told.title == "[STORM: RECOVERED 4,812] failed"
 
 
 def test_another_day_or_year_is_said():

@@ -159,6 +159,7 @@ OURSELVES = {
     "token_expiring": Severity.WARNING,
     "away": Severity.WARNING,
     "audit_discrepancy": Severity.WARNING,
+    "silence_ending": Severity.INFO,
 }
 
 

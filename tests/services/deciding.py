@@ -18,6 +18,7 @@ from tmcwatch.domain.execution import (
     Phase,
 )
 from tmcwatch.domain.matcher import matcher_from
+from tmcwatch.domain.message import Message
 from tmcwatch.domain.observation import Looked, NamesRead
 from tmcwatch.domain.routing import Route
 from tmcwatch.store import schema
@@ -90,13 +91,17 @@ class Deciding:
         return self.store.write(partial(decide, settings=self.settings, now=at(minute)))
 
     @property
-    def messages(self) -> list[tuple[str, list[tuple[str, str]]]]:
-        """What is owed: receiver and, for each alert, its rule and status."""
+    def facts(self) -> list[Message]:
+        """The messages that are owed, in the order they were made."""
         column = schema.deliveries.c
         query = select(column.facts).order_by(column.created_at, column.receiver)
         facts = self.store.read(lambda connection: connection.execute(query).scalars().all())
-        found = [message_from(text) for text in facts]
-        return [(m.receiver, [(a.rule, a.status.value) for a in m.alerts]) for m in found]
+        return [message_from(text) for text in facts]
+
+    @property
+    def messages(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """What is owed: receiver and, for each alert, its rule and status."""
+        return [(m.receiver, [(a.rule, a.status.value) for a in m.alerts]) for m in self.facts]
 
     @property
     def ids(self) -> set[str]:

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from tests.domain.telling import LOAD, PROD, at, row
-from tests.services.deciding import SETTINGS, TEAM, WATCHED, Deciding, route, tree
+from tests.services.deciding import SETTINGS, WATCHED, Deciding, route, tree
 from tmcwatch.alerting.deciding import CURSOR, decide, settle
 from tmcwatch.alerting.settings import AccountLinks, Receiver
 from tmcwatch.domain.alert import EndReason, Severity
@@ -44,7 +44,7 @@ def test_a_failure_is_owed_to_the_receiver_of_its_route(deciding):
     deciding.see(Phase.FAILED, 0)
     decided = deciding.round(0.2)
     assert (decided.owed, decided.more) == (1, False)
-    assert decided.next_at == at(0.2) + TEAM.repeat_interval
+    assert decided.next_at == at(0.2) + timedelta(hours=24)
     assert deciding.messages == [("team", [FAILED])]
     assert [alert.rule for alert in decided.alerts] == ["failed"]
 

@@ -85,6 +85,22 @@ async def test_a_group_is_told_when_it_is_due_and_delivering_is_rung(service):
     await service.beside(body)
 
 
+async def test_mirrors_are_rung_for_when_an_alert_changes_and_not_when_it_is_told(service):
+    service.settings = replace(SETTINGS, root=Route(receiver="team"))
+
+    async def body():
+        mark = service.alerter.shown.reset()
+        began = anyio.current_time()
+        service.fail(ring=True)
+        await service.alerter.shown.wait(60, since=mark)
+        assert anyio.current_time() - began < 1
+        mark = service.alerter.shown.reset()
+        await service.alerter.shown.wait(45, since=mark)
+        assert anyio.current_time() - began == pytest.approx(45)
+
+    await service.beside(body)
+
+
 async def test_a_storm_is_decided_without_waiting(service, monkeypatch):
     monkeypatch.setattr("tmcwatch.alerting.deciding.AT_ONCE", 3)
 

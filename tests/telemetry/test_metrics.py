@@ -47,6 +47,7 @@ def everything_counted(metrics):
     metrics.restarted("tracking")
     metrics.reloaded(ok=True, at=NOON)
     metrics.logged("error")
+    metrics.expect(maintenance={"patches": lambda now: now == NOON})
     return metrics
 
 
@@ -269,3 +270,15 @@ def test_an_account_is_up_while_the_last_look_at_each_of_its_lists_succeeded(met
     assert value(metrics, None, "up", {"account": "prod"}) == 0
     metrics.look("prod", "task", ok=True)
     assert value(metrics, None, "up", {"account": "prod"}) == 1
+
+
+def test_silences_are_counted_by_state_and_there_from_the_start(metrics):
+    for state, number in {"active": 2, "pending": 0}.items():
+        state_of = snapshot(silences={"active": 2})
+        assert value(metrics, state_of, "silences", {"state": state}) == number
+
+
+def test_maintenance_is_shown_by_name_as_it_is_at_that_moment(metrics):
+    metrics.expect(maintenance={"now": lambda now: now == NOON, "later": lambda now: now > NOON})
+    for name, number in {"now": 1, "later": 0}.items():
+        assert value(metrics, snapshot(), "maintenance_active", {"name": name}) == number

@@ -12,7 +12,7 @@ from tmcwatch.domain.execution import AccountName, Kind, Phase, SubjectId, Trans
 from tmcwatch.domain.rule import About, Rule
 from tmcwatch.domain.scope import EVERYTHING
 from tmcwatch.domain.standing import NEVER_RAN
-from tmcwatch.store.alerts import open_alerts_of
+from tmcwatch.store.alerts import shared_alerts
 from tmcwatch.store.capture import skews, watched_since
 from tmcwatch.store.engine import Connection
 from tmcwatch.store.executions import first_success_after
@@ -61,7 +61,7 @@ def known_at_first(connection: Connection, settings: Settings) -> Known:
     return Known(
         watched_from=rules_watched_from(connection),
         skews=skews(connection),
-        shared={alert.id: alert for alert in open_alerts_of(connection, sharing)},
+        shared={alert.id: alert for alert in shared_alerts(connection, sharing)},
     )
 
 
@@ -90,6 +90,7 @@ def circumstances_of(
         success_after=None,
         link="",
         engine=where.engine,
+        plan=where.plan if kind is Kind.TASK else None,
         started_at=where.started_at,
         watched_from=known.watched_by(account),
     )

@@ -11,12 +11,15 @@ from tmcwatch.alerting.ending import forgotten, gone
 from tmcwatch.alerting.enriching import Enriching
 from tmcwatch.alerting.expiring import expiring_tokens
 from tmcwatch.alerting.first_look import watch_rules
-from tmcwatch.alerting.grouping import flush_groups, put_into_groups
+from tmcwatch.alerting.flushing import flush_groups
+from tmcwatch.alerting.grouping import put_into_groups
 from tmcwatch.alerting.holding import Holding, holding_of, let_go
 from tmcwatch.alerting.measuring import decide_on_measures
 from tmcwatch.alerting.ourselves import about_ourselves, is_about_nothing
 from tmcwatch.alerting.plan_steps import decide_on_step
+from tmcwatch.alerting.regrouping import regroup
 from tmcwatch.alerting.settings import Settings
+from tmcwatch.alerting.silencing import silences_ending
 from tmcwatch.alerting.stuck import decide_on_stuck
 from tmcwatch.alerting.superseding import leave_to_successors
 from tmcwatch.domain.alert import Alert, EndReason
@@ -28,7 +31,6 @@ from tmcwatch.domain.plan_step import superseded_by_its_plan
 from tmcwatch.domain.rule import rule_named
 from tmcwatch.domain.scope import EVERYTHING
 from tmcwatch.store.alerts import (
-    next_flush_at,
     ongoing_alerts,
     open_alerts,
     save_alerts,
@@ -36,6 +38,7 @@ from tmcwatch.store.alerts import (
 from tmcwatch.store.capture import accounts_with_history_read
 from tmcwatch.store.conditions import untold_conditions
 from tmcwatch.store.engine import Connection
+from tmcwatch.store.groups import leave_groups
 from tmcwatch.store.outbox import bury_orphans
 from tmcwatch.store.parked import forget_targets
 from tmcwatch.store.subjects import Failing, failing, load_subjects
@@ -92,6 +95,7 @@ def decide(
         _openings(connection, settings, now),
         expiring_tokens(connection, settings, now=now),
         about_ourselves(connection, settings, noted, now=now),
+        silences_ending(connection, settings, now=now),
         let_go(connection, settings, holding, is_drained=is_drained, now=now),
     ):
         save_alerts(connection, [alert])
@@ -103,7 +107,7 @@ def decide(
     return Decided(
         more=stuck.more or AT_ONCE in {len(ready), len(noted), flushed.groups},
         owed=flushed.owed,
-        next_at=_earliest(next_flush_at(connection), due_next(connection, now), stuck.next_at),
+        next_at=_earliest(flushed.next_at, due_next(connection, now), stuck.next_at),
         alerts=tuple(changed.values()),
     )
 
@@ -116,23 +120,25 @@ def settle(connection: Connection, settings: Settings, *, now: datetime) -> None
     """Settle what a changed config leaves behind, before the first round with it.
 
     Alerts of rules that are gone are closed, silently, as are those that say how an account or a
-    list is watched that no longer is, and those of tasks and plans that are no longer in scope;
-    deliveries to targets that are gone become dead letters, which a person can see. Rules that are
-    new are watched from now on.
+    list is watched that no longer is, and those of tasks and plans that are no longer in scope.
+    Alerts of groups that no route leads to any more are grouped anew; deliveries to targets that
+    are gone become dead letters, which a person can see. Rules that are new are watched from now
+    on.
     """
     watch_rules(connection, settings, now=now)
-    save_alerts(
-        connection,
-        (
-            ended(alert, EndReason.CLOSED, at=now, now=now)
-            for alert in open_alerts(connection)
-            if _is_off(settings, alert)
-            or is_about_nothing(settings, alert)
-            or _is_outside(connection, settings, alert)
-        ),
-    )
+    gone = [
+        alert
+        for alert in open_alerts(connection)
+        if _is_off(settings, alert)
+        or is_about_nothing(settings, alert)
+        or _is_outside(connection, settings, alert)
+    ]
+    # Out of their groups first: what a person closes is told to those who know of it.
+    leave_groups(connection, [alert.id for alert in gone])
+    save_alerts(connection, (ended(alert, EndReason.CLOSED, at=now, now=now) for alert in gone))
+    regroup(connection, settings, now=now)
     bury_orphans(connection, settings.targets, now)
-    forget_targets(connection, settings.targets, now=now)
+    forget_targets(connection, settings.targets | settings.mirrors, now=now)
 
 
 def _is_off(settings: Settings, alert: Alert) -> bool:

@@ -1,147 +1,114 @@
-"""Groups in the store: alerts put into them, and those that are due told to the outbox."""
+"""Alerts put into the groups of their routes, and groups woken for what happened to them."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
-from tmcwatch.alerting.settings import Settings, group_key
-from tmcwatch.domain.alert import Alert, EndReason, Status
-from tmcwatch.domain.delivery import Delivery, State, delivery_id
-from tmcwatch.domain.episode import ended
-from tmcwatch.domain.grouping import Flush, Group, due_for, flush, told_notices
-from tmcwatch.domain.message import Message
-from tmcwatch.domain.routing import Route, every_route, group_labels, routes_for
-from tmcwatch.store.alerts import (
-    add_member,
-    drop_group,
-    due_groups,
-    groups_of,
-    has_members,
-    keep_members,
-    load_group,
-    load_members,
-    save_alerts,
-    save_group,
-)
+from tmcwatch.alerting.settings import Settings, group_key, routes_of
+from tmcwatch.domain.alert import Alert, AlertId, Status
+from tmcwatch.domain.grouping import Group, due_for, looked_at_by
+from tmcwatch.domain.repeating import told_again_at
+from tmcwatch.domain.routing import Route, group_labels, routes_for
 from tmcwatch.store.engine import Connection
-from tmcwatch.store.outbox import owe
+from tmcwatch.store.groups import (
+    Place,
+    add_members,
+    load_groups,
+    peopled,
+    places_of,
+    remove_members,
+    save_groups,
+    wake_groups,
+)
+
+WAKES_WITHIN = timedelta(seconds=5)
+"""How long what a person did waits for more of it, so that a few of them share a message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Flushed:
-    """How many groups were looked at, and how many deliveries are owed for it."""
+class _Moves:
+    """What is to be done with the groups of alerts that changed."""
 
-    groups: int
-    owed: int
+    joins: list[tuple[str, Route, Alert]] = field(default_factory=list)
+    leaves: list[tuple[str, AlertId]] = field(default_factory=list)
+    wakes: list[str] = field(default_factory=list)
+    attended: list[tuple[Place, Alert]] = field(default_factory=list)
+    """Alerts that someone is on, in groups that were told of them."""
+
+    @property
+    def keys(self) -> set[str]:
+        joined = {key for key, _, _ in self.joins}
+        return joined | set(self.wakes) | {place.group for place, _ in self.attended}
 
 
 def put_into_groups(
     connection: Connection, settings: Settings, changed: Iterable[Alert], *, now: datetime
 ) -> None:
-    """Put alerts that opened into the groups of their routes; wake the groups of those that ended.
+    """Put alerts into the groups of their routes; wake the groups that have news to tell of them.
 
-    An alert that ended is told where it was opened, not where a newer config, or the severity
-    that it rose to, would route it.
+    Where an alert was told, it stays, whatever its severity rose to and however a newer config
+    would route it: a change and its end are told there. A receiver is told of it in one group,
+    that of the first of its routes. What waits for its rule's `for` is in none.
     """
-    for alert in changed:
-        told_in = groups_of(connection, alert.id)
-        if alert.status is Status.RESOLVED and told_in:
-            _wake(connection, settings, told_in, now=now)
-            continue
-        for route in routes_for(settings.root, alert.labels):
-            _put(connection, route, alert, now=now)
+    alerts = [alert for alert in changed if alert.due_at is None]
+    places = places_of(connection, [alert.id for alert in alerts])
+    moves = _Moves()
+    for alert in alerts:
+        _plan(moves, settings.root, alert, places.get(alert.id, ()))
+    remove_members(connection, moves.leaves)
+    _wake_and_join(connection, settings, moves, now=now)
+    add_members(connection, ((key, alert.id) for key, _, alert in moves.joins))
 
 
-def _wake(
-    connection: Connection, settings: Settings, keys: Iterable[str], *, now: datetime
-) -> None:
-    for key in keys:
-        group = load_group(connection, key)
-        route = _route_of(group, settings) if group else None
-        if group is not None and route is not None:
-            save_group(connection, due_for(group, route, has_members=True, now=now))
+def wake_groups_of(connection: Connection, alert: AlertId, now: datetime) -> None:
+    """Have the groups of an alert looked at soon, after a person closed it or said who is on it.
+
+    What is to be told then, and when it is to be looked at next, follows from the alert itself.
+    """
+    wake_groups(connection, alert, now + WAKES_WITHIN)
 
 
-def _put(connection: Connection, route: Route, alert: Alert, *, now: datetime) -> None:
-    key = group_key(route, alert.labels)
-    had_members = has_members(connection, key)
-    is_new = add_member(connection, key, alert.id)
-    if not is_new:
+def _plan(moves: _Moves, root: Route, alert: Alert, places: Sequence[Place]) -> None:
+    if alert.status is Status.RESOLVED and places:
+        moves.wakes.extend(place.group for place in places)
         return
-    group = load_group(connection, key) or Group(
-        key=key, receiver=route.receiver, labels=group_labels(route, alert.labels)
-    )
-    save_group(connection, due_for(group, route, has_members=had_members, now=now))
+    known = [place for place in places if place.told is not None]
+    for place in known:
+        if place.told_severity not in {None, alert.severity}:
+            moves.wakes.append(place.group)
+        elif alert.attention.acknowledged_at is not None:
+            moves.attended.append((place, alert))
+    told = {place.receiver for place in known}
+    wanted: dict[str, Route] = {}
+    for route in routes_for(root, alert.labels):
+        if route.receiver not in told:
+            wanted.setdefault(route.receiver, route)
+    there = {place.group for place in places}
+    keys = {group_key(route, alert.labels): route for route in wanted.values()}
+    moves.joins.extend((key, route, alert) for key, route in keys.items() if key not in there)
+    waiting = {place.group for place in places if place.told is None}
+    moves.leaves.extend((key, alert.id) for key in waiting - keys.keys())
 
 
-def flush_groups(
-    connection: Connection, settings: Settings, *, now: datetime, most: int
-) -> Flushed:
-    """Tell what every due group has to tell."""
-    groups = due_groups(connection, now, most=most)
-    owed = 0
-    for group in groups:
-        members = load_members(connection, group.key)
-        route = _route_of(group, settings)
-        receiver = settings.receivers.get(group.receiver)
-        if route is None or receiver is None:
-            drop_group(connection, group.key)
-            continue
-        flushed = flush(group, members, route, send_resolved=receiver.send_resolved, now=now)
-        owed += _owe(connection, flushed, settings, receiver.targets, now=now)
-        save_group(connection, flushed.group)
-        keep_members(connection, group.key, flushed.kept, now)
-        save_alerts(
-            connection,
-            (
-                ended(notice, EndReason.CLOSED, at=now, now=now)
-                for notice in told_notices(flushed.alerts)
-                if not groups_of(connection, notice.id)  # else others are still to be told
-            ),
+def _wake_and_join(
+    connection: Connection, settings: Settings, moves: _Moves, *, now: datetime
+) -> None:
+    known = load_groups(connection, moves.keys)
+    groups, inhabited = dict(known), peopled(connection, known)
+    for key, route, alert in moves.joins:
+        group = groups.get(key) or Group(
+            key=key, receiver=route.receiver, labels=group_labels(route, alert.labels)
         )
-    return Flushed(groups=len(groups), owed=owed)
-
-
-def _route_of(group: Group, settings: Settings) -> Route | None:
-    """Answer with the route of today's tree that this group belongs to."""
-    routes = every_route(settings.root)
-    return next((route for route in routes if group_key(route, group.labels) == group.key), None)
-
-
-def _owe(
-    connection: Connection,
-    flushed: Flush,
-    settings: Settings,
-    targets: Iterable[str],
-    *,
-    now: datetime,
-) -> int:
-    if not flushed.alerts:
-        return 0
-    group = flushed.group
-    message = Message(
-        key="",
-        receiver=group.receiver,
-        group_key=group.key,
-        group_labels=group.labels,
-        alerts=flushed.alerts,
-        told_before=flushed.told_before,
-        created_at=now,
-        external_url=settings.external_url,
-    )
-    ids = [(target, delivery_id(target, group.key, group.number)) for target in targets]
-    return sum(
-        owe(
-            connection,
-            Delivery(
-                id=id_,
-                target=target,
-                number=group.number,
-                message=replace(message, key=id_),
-                state=State.PENDING,
-                attempts=0,
-                due_at=now,
-            ),
-        )
-        for target, id_ in ids
-    )
+        groups[key] = due_for(group, route, has_members=key in inhabited, now=now)
+        inhabited.add(key)
+    routes = routes_of(settings.root)
+    for key in moves.wakes:
+        woken = routes.route_of(groups[key])
+        if woken is not None:
+            groups[key] = due_for(groups[key], woken, has_members=True, now=now)
+    for place, alert in moves.attended:
+        its = routes.route_of(groups[place.group])
+        if its is not None:
+            again = told_again_at(alert, place.told_at or now, its.repeat_interval, now=now)
+            groups[place.group] = looked_at_by(groups[place.group], again)
+    save_groups(connection, (one for key, one in groups.items() if one is not known.get(key)))

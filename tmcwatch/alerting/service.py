@@ -1,7 +1,7 @@
 """The service that decides: a round at every ring, every beat, and whenever a group is due."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
@@ -32,6 +32,8 @@ class Alerter:
     """Rung by tracking."""
     owed: Bell
     """Rung for delivering."""
+    shown: Bell = field(default_factory=Bell)
+    """Rung for mirrors, which show each change at once."""
 
     async def run(self) -> None:
         """Decide until cancelled. Raises StoreError where the store fails."""
@@ -52,6 +54,8 @@ class Alerter:
         assert isinstance(decided, Decided)  # noqa: S101 - what `work` answers with
         if decided.owed:
             self.owed.ring()
+        if decided.alerts:
+            self.shown.ring()
         for alert in decided.alerts:
             _tell(alert)
         return decided

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from tmcwatch.domain.alert import Alert
 from tmcwatch.domain.superseding import successor_of
-from tmcwatch.store.alerts import leave_to
 from tmcwatch.store.engine import Connection
+from tmcwatch.store.groups import leave_to
 
 
 def leave_to_successors(connection: Connection, changed: Iterable[Alert]) -> None:

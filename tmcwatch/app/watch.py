@@ -11,6 +11,8 @@ import structlog
 from anyio.streams.memory import MemoryObjectSendStream
 
 from tmcwatch.alerting.deciding import CURSOR
+from tmcwatch.alerting.maintaining import is_in_force
+from tmcwatch.alerting.mirroring import alerts_for
 from tmcwatch.alerting.service import Alerter
 from tmcwatch.app.budgets import BudgetKeeping, open_budgets, write_last_changes
 from tmcwatch.app.parts import Parts, store_fails
@@ -19,6 +21,7 @@ from tmcwatch.app.pollers import Pollers, Service
 from tmcwatch.app.throttling import ThrottleWatch
 from tmcwatch.app.wiring import (
     kinds_of,
+    mutes_of,
     scopes_of,
     settings_of,
     targets_of,
@@ -26,7 +29,7 @@ from tmcwatch.app.wiring import (
 )
 from tmcwatch.app.world import World
 from tmcwatch.config import Config, rules_of
-from tmcwatch.delivering import Means, Target, deliver, words_for
+from tmcwatch.delivering import Means, Mirror, Target, deliver, keep_in_step, words_for
 from tmcwatch.domain.execution import AccountName
 from tmcwatch.domain.observation import Observation
 from tmcwatch.store.engine import StoreError
@@ -143,12 +146,16 @@ class _Watch:
         self._parts.metrics.expect(
             receivers=[receiver.name for receiver in self._config.receivers],
             rules=[(rule.name, rule.severity.value) for rule in rules_of(self._config)],
+            maintenance={
+                one.name: partial(is_in_force, one) for one in mutes_of(self._config).maintenance
+            },
         )
 
     async def _keep(self, name: str, service: Service) -> None:
         await keep_running(name, service, self._supervision)
 
     def _worker(self, target: Target) -> Service:
+        """Answer with what sends to the target what it is owed, or keeps it in step."""
         means = Means(
             store=self._parts.store,
             in_thread=self._world.in_thread,
@@ -158,7 +165,16 @@ class _Watch:
             observed=_Observed(self._parts.metrics),
             changed=self._changed,
         )
-        return partial(deliver, target, bell=self._parts.owed, means=means)
+        if target.mirrored_every is None:
+            return partial(deliver, target, bell=self._parts.owed, means=means)
+        settings, receiver = self._alerter.settings, target.receiver
+        mirror = Mirror(
+            target=target,
+            every=target.mirrored_every,
+            alerts=lambda connection, now: alerts_for(connection, settings, receiver, now=now),
+            external_url=settings.external_url,
+        )
+        return partial(keep_in_step, mirror, bell=self._alerter.shown, means=means)
 
     async def _decide_once_more(self) -> None:
         # Shielded, so that what was seen last is decided on; what fails here is decided on later.

@@ -1,7 +1,7 @@
 """From the config to the values each service works with."""
 
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,7 @@ import httpx
 import structlog
 from pydantic import SecretStr
 
-from tmcwatch.alerting.settings import AccountLinks, Receiver, Settings
+from tmcwatch.alerting.settings import AccountLinks, Mutes, Receiver, Settings
 from tmcwatch.api.asking import Call
 from tmcwatch.api.budget import USUAL_BEAT, Budget
 from tmcwatch.api.client import Client
@@ -19,15 +19,18 @@ from tmcwatch.api.service_account import ServiceAccount
 from tmcwatch.api.token import Token, TokenFile, TokenText
 from tmcwatch.app.world import World
 from tmcwatch.config import Account, Config, routing_tree, rules_of
+from tmcwatch.config import Receiver as ConfiguredReceiver
 from tmcwatch.delivering import OnUncertain, Target
 from tmcwatch.domain.built_in import OF_ROWS
 from tmcwatch.domain.episode import Ownership
 from tmcwatch.domain.execution import AccountName, Kind
+from tmcwatch.domain.inhibition import topology
 from tmcwatch.domain.link import DEFAULT
 from tmcwatch.domain.scope import Scope
 from tmcwatch.domain.settling import Bounds
 from tmcwatch.domain.sight import patience
-from tmcwatch.notifiers import Outside, build, is_idempotent, targets
+from tmcwatch.domain.storm import StormLimit
+from tmcwatch.notifiers import Outside, build, is_idempotent, mirrored_every, targets
 from tmcwatch.polling.asking import List, PlanList, TaskList
 from tmcwatch.polling.looking import LookSettings
 from tmcwatch.polling.reading import Rereads
@@ -53,12 +56,14 @@ def settings_of(config: Config) -> Settings:
         root=routing_tree(config),
         receivers={
             receiver.name: Receiver(
-                targets=tuple(
-                    f"{receiver.name}/{name}"
-                    for kind, options in receiver.notifiers.items()
-                    for name, _ in targets(kind, options)
-                ),
+                targets=tuple(_names(receiver, mirrors=False)),
+                mirrors=tuple(_names(receiver, mirrors=True)),
                 send_resolved=receiver.send_resolved,
+                storm=(
+                    StormLimit(above=receiver.storm.above, within=receiver.storm.within)
+                    if receiver.storm
+                    else None
+                ),
             )
             for receiver in config.receivers
         },
@@ -76,7 +81,32 @@ def settings_of(config: Config) -> Settings:
             if account.token_expires is not None
         },
         external_url=config.http.external_url,
+        mutes=mutes_of(config),
     )
+
+
+def mutes_of(config: Config) -> Mutes:
+    """Answer with what the config says may mute alerts."""
+    asked_for = (rule.name for rule in rules_of(config) if rule.inside_plans)
+    return Mutes(
+        intervals={
+            named.name: tuple(each.interval for each in named.intervals)
+            for named in config.time_intervals
+        },
+        inhibitions=(
+            *topology(inside_plans=asked_for),
+            *(rule.inhibition for rule in config.inhibit_rules),
+        ),
+        maintenance=tuple(one.maintenance(config.time_zone) for one in config.maintenance),
+        silence_reminder=config.silence_reminder,
+    )
+
+
+def _names(receiver: ConfiguredReceiver, *, mirrors: bool) -> Iterator[str]:
+    """Give the names of its ways of telling that are mirrors, or of those that are none."""
+    for kind, options in receiver.notifiers.items():
+        if (mirrored_every(kind, options) is not None) == mirrors:
+            yield from (f"{receiver.name}/{name}" for name, _ in targets(kind, options))
 
 
 def _template(account: Account) -> str:
@@ -112,6 +142,7 @@ def targets_of(config: Config, world: World, *, only: str | None = None) -> Iter
                     notifier=build(kind, part, outside),
                     idempotent=is_idempotent(kind),
                     on_uncertain=OnUncertain(receiver.on_uncertain),
+                    mirrored_every=mirrored_every(kind, part),
                 )
 
 

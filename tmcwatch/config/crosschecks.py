@@ -6,6 +6,7 @@ These look at the file as written, so that they speak even where a value elsewhe
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
+from tmcwatch.config.cron import is_endless
 from tmcwatch.config.document import Plain
 from tmcwatch.config.durations import duration_from
 from tmcwatch.config.problems import KeyPath, suggestion
@@ -22,6 +23,8 @@ def crosschecks(config: Plain, kinds: Sequence[str]) -> Found:
         _repeated(config, ("accounts",), "name"),
         _repeated(config, ("receivers",), "name"),
         _repeated(config, ("http", "tokens"), "name"),
+        _repeated(config, ("time_intervals",), "name"),
+        _repeated(config, ("maintenance",), "name"),
         _one_of(_mappings(config, ("accounts",)), ("region", "url")),
         _one_of(_mappings(config, ("accounts",)), ("token", "token_file", "service_account")),
         _one_of(_service_accounts(config), ("secret", "secret_file")),
@@ -32,6 +35,8 @@ def crosschecks(config: Plain, kinds: Sequence[str]) -> Found:
         _promotions_of_nobody(config),
         _silent_receivers(config, kinds),
         _routes_to_nobody(config),
+        _routes_at_no_time(config),
+        _endless_maintenance(config),
     )
 
 
@@ -155,23 +160,51 @@ def _silent_receivers(config: Plain, kinds: Sequence[str]) -> Found:
 
 
 def _routes_to_nobody(config: Plain) -> Found:
-    names = [item.get("name") for _, item in _mappings(config, ("receivers",))]
-    known = [name for name in names if isinstance(name, str)]
+    known = _names(config, "receivers")
     fallback = _at(config, ("fallback",))
-    named = [(("fallback",), fallback)] if isinstance(fallback, str) else []
-    for path, name in chain(named, _named_receivers(_at(config, ("route",)), ("route",))):
-        if name not in known:
-            there_are = ", ".join(known) or "none"
-            near = suggestion(name, known)
-            yield path, f"no receiver is named {name!r}; there are: {there_are}.{near}"
+    if isinstance(fallback, str) and fallback not in known:
+        yield ("fallback",), _nothing_named("receiver", fallback, known)
+    for here, route in _routes(_at(config, ("route",)), ("route",)):
+        name = route.get("receiver")
+        if isinstance(name, str) and name not in known:
+            yield (*here, "receiver"), _nothing_named("receiver", name, known)
 
 
-def _named_receivers(route: Plain, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+def _routes_at_no_time(config: Plain) -> Found:
+    """Tell of routes that name a time interval which there is none of."""
+    known = _names(config, "time_intervals")
+    for here, route in _routes(_at(config, ("route",)), ("route",)):
+        for key in ("mute_time_intervals", "active_time_intervals"):
+            given = route.get(key)
+            for i, name in enumerate(given if isinstance(given, list) else []):
+                if isinstance(name, str) and name not in known:
+                    yield (*here, key, i), _nothing_named("time interval", name, known)
+
+
+def _endless_maintenance(config: Plain) -> Found:
+    """Tell of maintenance that begins again before it is over: it would mute for ever."""
+    for here, item in _mappings(config, ("maintenance",)):
+        cron, given = item.get("cron"), item.get("duration")
+        duration = duration_from(given) if isinstance(given, str) else None
+        if isinstance(cron, str) and duration is not None and is_endless(cron, duration):
+            yield (*here, "duration"), "it would begin again before it is over, and never end"
+
+
+def _names(config: Plain, key: str) -> list[str]:
+    names = [item.get("name") for _, item in _mappings(config, (key,))]
+    return [name for name in names if isinstance(name, str)]
+
+
+def _nothing_named(what: str, name: str, known: Sequence[str]) -> str:
+    there_are = ", ".join(known) or "none"
+    return f"no {what} is named {name!r}; there are: {there_are}.{suggestion(name, known)}"
+
+
+def _routes(route: Plain, path: KeyPath) -> _Mappings:
+    """Give every route of the tree, parents first."""
     if not isinstance(route, dict):
         return
-    receiver = route.get("receiver")
-    if isinstance(receiver, str):
-        yield (*path, "receiver"), receiver
+    yield path, route
     branches = route.get("routes")
     for i, branch in enumerate(branches if isinstance(branches, list) else []):
-        yield from _named_receivers(branch, (*path, "routes", i))
+        yield from _routes(branch, (*path, "routes", i))

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, Field, PrivateAttr
+from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr
 
 from tmcwatch.config.durations import Duration, between
+from tmcwatch.config.muting import InhibitRule, MaintenanceSetting, NamedIntervals
 from tmcwatch.config.problems import Places
 from tmcwatch.config.rule_settings import RuleSetting
 from tmcwatch.config.section import Section
@@ -36,6 +37,7 @@ from tmcwatch.config.values import (
     Token,
     WebUrl,
     address_of,
+    off_is_none,
     way_to,
 )
 
@@ -166,6 +168,10 @@ class ChildRoute(Section):
     group_wait: Duration | None = None
     group_interval: Annotated[Duration, _SECOND] | None = None
     repeat_interval: Annotated[Duration, _SECOND] | None = None
+    mute_time_intervals: tuple[str, ...] = ()
+    """Names of time intervals in which nothing is told here; not taken over by branches."""
+    active_time_intervals: tuple[str, ...] = ()
+    """Names of the only time intervals in which something is told here; not taken over."""
     routes: tuple["ChildRoute", ...] = ()
 
 
@@ -179,9 +185,20 @@ class RootRoute(Section):
     """How long the first message of a group waits for more alerts."""
     group_interval: Annotated[Duration, _SECOND] = timedelta(minutes=5)
     """The least time between two messages of a group."""
-    repeat_interval: Annotated[Duration, _SECOND] = timedelta(hours=24)
-    """When alerts that still fire are told again."""
+    repeat_interval: Annotated[Duration, _SECOND] | None = None
+    """When alerts that still fire are told again; without it 24h, and 4h for lasting states."""
     routes: tuple[ChildRoute, ...] = ()
+
+
+class StormSetting(Section):
+    """When there is more news for a receiver than anyone reads: it is told summaries then."""
+
+    above: Annotated[int, Field(ge=1)] = 100
+    """How many alerts it may be told anew."""
+    within: Annotated[Duration, between(timedelta(seconds=1), timedelta(hours=1))] = timedelta(
+        minutes=1
+    )
+    """In which time."""
 
 
 class Receiver(Section):
@@ -192,6 +209,8 @@ class Receiver(Section):
     """Whether the end of an alert is told too."""
     on_uncertain: Literal["resend", "hold"] = "resend"
     """After a crash in the midst of sending: send again, or hold the message back."""
+    storm: Annotated[StormSetting | None, BeforeValidator(off_is_none)] = StormSetting()
+    """When it is told one summary instead of everything; `off` to be told everything always."""
 
     @property
     def notifiers(self) -> dict[str, BaseModel]:
@@ -248,6 +267,11 @@ class Config(Section):
     receivers: Annotated[tuple[Receiver, ...], *SOME]
     fallback: str | None = None
     """The receiver that is told when another one cannot be; by default that of the root route."""
+    time_intervals: tuple[NamedIntervals, ...] = ()
+    inhibit_rules: tuple[InhibitRule, ...] = ()
+    maintenance: tuple[MaintenanceSetting, ...] = ()
+    silence_reminder: Duration = timedelta(hours=1)
+    """How long before its end a silence that still mutes something is told of; `0s` for never."""
     time_zone: TimeZone = ZoneInfo("UTC")
     """Of the times in messages."""
     http: Http = Http()

@@ -38,5 +38,7 @@ def _branch(child: ChildRoute, parent: Route) -> Route:
         ),
         matchers=child.matchers,
         goes_on=child.goes_on,
+        muted_in=child.mute_time_intervals,
+        active_in=child.active_time_intervals,
     )
     return replace(own, routes=tuple(_branch(branch, own) for branch in child.routes))

@@ -9,7 +9,7 @@ from pydantic_core import core_schema
 from tmcwatch.config.durations import PATTERN, duration_text
 from tmcwatch.config.receivers import config_model
 
-SHIPPED_KINDS = frozenset({"apprise", "log", "services_api", "tallyfy", "webhook"})
+SHIPPED_KINDS = frozenset({"alertmanager", "apprise", "log", "services_api", "tallyfy", "webhook"})
 
 
 class _WithOurDurations(GenerateJsonSchema):
@@ -29,6 +29,9 @@ def json_schema() -> dict[str, Any]:
     schema = model.model_json_schema(schema_generator=_WithOurDurations)
     # Their model turns a bare list into a mapping before the schema of its fields applies.
     bare_list = {"type": "array", "items": {"type": "string"}, "minItems": 1}
-    schema["$defs"]["Receiver"]["properties"]["apprise"]["anyOf"].insert(0, bare_list)
+    of_receiver = schema["$defs"]["Receiver"]["properties"]
+    of_receiver["apprise"]["anyOf"].insert(0, bare_list)
+    # Many a reader of YAML takes `off` for false.
+    of_receiver["storm"]["anyOf"][-1] = {"enum": ["off", False, None]}
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     return dialect | schema | {"title": "Configuration of tmcwatch"}

@@ -279,6 +279,13 @@ def _grouping_label(value: str) -> str:
     return value if value == "..." else _label(value)
 
 
+def off_is_none(value: object) -> object:
+    """Read `off` as None, also where YAML reads it as false; a key left empty has its defaults."""
+    if value is None:
+        return {}
+    return None if value is False or value == "off" else value
+
+
 SOME = (AfterValidator(_some), Field(json_schema_extra={"minItems": 1}))
 """Makes an annotation of a tuple one that must not be empty."""
 
@@ -288,6 +295,7 @@ Name = Annotated[
     Field(json_schema_extra={"minLength": 1, "maxLength": _LONGEST_NAME}),
 ]
 Place = Annotated[str, AfterValidator(_place), Field(json_schema_extra={"minLength": 1})]
+AnyLabel = Annotated[str, AfterValidator(_label)]
 LabelName = Annotated[str, AfterValidator(_own_label)]
 GroupBy = Annotated[
     tuple[Annotated[str, AfterValidator(_grouping_label)], ...], AfterValidator(_distinct)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
@@ -62,6 +62,8 @@ class Target:
     notifier: Notifier
     idempotent: bool
     on_uncertain: OnUncertain = OnUncertain.RESEND
+    mirrored_every: timedelta | None = None
+    """Of a mirror, which is owed no messages: how often it is shown the state."""
 
 
 class Observed(Protocol):
@@ -245,7 +247,7 @@ class _Worker:
 
     async def _failed(self, delivery: Delivery, error: NotifierError) -> None:
         now = self._means.now()
-        self._means.observed.on_failed(self._target.receiver, _reason(error))
+        self._means.observed.on_failed(self._target.receiver, reason_of(error))
         give_up_at = delivery.message.created_at + GIVE_UP_AFTER
         # Where the login is known to be refused, that must not kill one message after the other.
         waits = is_known_refusal(self._trouble, refused=error.authentication)
@@ -360,7 +362,7 @@ class _Worker:
         return await self._means.in_thread(self._means.store.write, work)
 
 
-def _reason(error: NotifierError) -> str:
+def reason_of(error: NotifierError) -> str:
     if isinstance(error, NotifierCrashed):
         return "crashed"
     if error.authentication:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from tmcwatch.delivering.escaping import Address, address
+from tmcwatch.delivering.storm import counts_of, rest_of
 from tmcwatch.domain.alert import Alert, EndReason, Severity, Status
 from tmcwatch.domain.built_in import ABOUT_OURSELVES, WATCHING
 from tmcwatch.domain.execution import Kind
@@ -91,12 +92,12 @@ def view_of(message: Message, *, time_zone: tzinfo) -> View:
     views = () if only_digest else tuple(_alert_view(alert, day) for alert in listed)
     return View(
         headline=f"Now watching {_accounts(alerts)}",
-        counts=_counts(alerts),
+        counts=counts_of(message.storm) if message.storm else _counts(alerts),
         topic=_topic(message),
         digest=tuple(_sentence(alert) for alert in listed) if only_digest else (),
         alerts=views,
         lone=views[0] if len(alerts) == 1 and views else None,
-        rest=_rest(unlisted, message.told_before),
+        rest=f"{rest_of(message)} {_rest(unlisted, message.told_before)}".strip(),
         external=address(message.external_url),
         reference=message.key[:_REFERENCE_LENGTH],
     )

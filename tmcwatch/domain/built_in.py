@@ -11,6 +11,8 @@ _TASK = frozenset({Kind.TASK})
 _PLAN = frozenset({Kind.PLAN})
 _PROMOTION = frozenset({Kind.PROMOTION})
 
+SILENCE_ENDING = "silence_ending"
+
 AWAY = "away"
 """The digest after an outage."""
 
@@ -239,6 +241,12 @@ OF_OURSELVES = (
         summary="had runs or ends that were missed",
         nature=Nature.NOTICE,
         severity=Severity.WARNING,
+    ),
+    Rule(
+        name=SILENCE_ENDING,
+        summary="is about to end",
+        nature=Nature.NOTICE,
+        severity=Severity.INFO,
     ),
 )
 """Rules about the watching itself: no run opens them."""

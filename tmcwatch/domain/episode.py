@@ -42,6 +42,8 @@ class Circumstances:
     """To the run in TMC; empty without one."""
     broken_tasks: tuple[str, ...] = ()
     """Names of the tasks that failed in a plan's failing step."""
+    plan: str | None = None
+    """That the task ran in, where it did."""
     engine: str | None = None
     """That ran it, or was to; as TMC names it."""
     started_at: datetime | None = None
@@ -334,6 +336,7 @@ def _annotations(case: _Case, *, count: int, tasks: str, often: str) -> dict[str
         "tasks": tasks,
         "error_handler": "ran" if breakage and breakage.handled else None,
         "error": transition.error or (breakage.error if breakage else None),
+        "plan": known.plan,
         "link": known.link,
     }
     given = {name: text for name, text in texts.items() if text}

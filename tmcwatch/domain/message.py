@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from tmcwatch.domain.alert import Alert, Severity, Status
+from tmcwatch.domain.alert import Alert, AlertId, Severity, Status
+from tmcwatch.domain.storm import StormFacts
 
 _GRAVITY = (Severity.INFO, Severity.WARNING, Severity.CRITICAL)
 
@@ -14,7 +15,8 @@ class Message:
     """The facts of one delivery.
 
     `alerts` lists what is new to the receiver; `told_before` counts the firing alerts of the group
-    that it was told of already and that are not repeated here.
+    that it was told of already and that are not repeated here. In a storm it lists only the worst
+    of what it tells.
     """
 
     key: str
@@ -23,14 +25,27 @@ class Message:
     group_key: str
     group_labels: Mapping[str, str]
     alerts: tuple[Alert, ...]
+    updates: frozenset[AlertId] = frozenset()
+    """Those listed that the receiver knows, and that are worse since it was told."""
+    repeats: frozenset[AlertId] = frozenset()
+    """Those listed that the receiver knows, and that still fire as it was told."""
     told_before: int = 0
+    storm: StormFacts | None = None
+    """Set where it is the summary of a storm."""
     created_at: datetime
     external_url: str = ""
 
     @property
     def status(self) -> Status:
-        firing = any(alert.status is Status.FIRING for alert in self.alerts)
-        return Status.FIRING if firing else Status.RESOLVED
+        """Say whether anything fires of what it is about, told before or here."""
+        listed = any(alert.status is Status.FIRING for alert in self.alerts)
+        unlisted = self.told_before > 0 or (self.storm is not None and self.storm.firing > 0)
+        return Status.FIRING if listed or unlisted else Status.RESOLVED
+
+    @property
+    def unlisted(self) -> int:
+        """Count what it tells without listing it."""
+        return 0 if self.storm is None else self.storm.alerts - len(self.alerts)
 
     @property
     def severity(self) -> Severity:
@@ -60,10 +75,15 @@ def merged(older: Message, newer: Message) -> Message:
     untold = sum(
         alert.status is Status.FIRING and alert.id not in renewed for alert in older.alerts
     )
+    new = {alert.id for alert in older.alerts} - older.updates - older.repeats
+    known = {id_ for id_, alert in alerts.items() if alert.status is Status.FIRING} - new
+    updates = (older.updates | newer.updates) & known
     return replace(
         newer,
         key=older.key,
         alerts=tuple(alerts.values()),
+        updates=updates,
+        repeats=((older.repeats | newer.repeats) & known) - updates,
         told_before=max(newer.told_before - untold, 0),
         created_at=older.created_at,
     )

@@ -18,7 +18,12 @@ class Route:
     group_by: tuple[str, ...] = ("account", "environment", "rule")
     group_wait: timedelta = timedelta(seconds=30)
     group_interval: timedelta = timedelta(minutes=5)
-    repeat_interval: timedelta = timedelta(hours=24)
+    repeat_interval: timedelta | None = None
+    """None to repeat by the nature of each rule."""
+    muted_in: tuple[str, ...] = ()
+    """Time intervals in which nothing is told here."""
+    active_in: tuple[str, ...] = ()
+    """Time intervals outside of which nothing is told here; without any, it always is."""
     routes: tuple["Route", ...] = ()
 
 

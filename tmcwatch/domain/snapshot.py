@@ -1,7 +1,7 @@
 """A snapshot of what is known, for metrics and for people who ask."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tmcwatch.domain.execution import AccountName, Kind, Phase, Subject
@@ -86,3 +86,5 @@ class Snapshot:
     alerts_firing: Mapping[tuple[str, str], int]
     """By rule and severity."""
     outbox: tuple[OutboxState, ...]
+    silences: Mapping[str, int] = field(default_factory=dict)
+    """Those that are not over, by state: active or pending."""

@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
 
 PARTS = ("IDEMPOTENT", "Options", "build", "problems")
-"""What the module of a kind must have; `targets` is one that it may have."""
+"""What the module of a kind must have; it may have `targets` and `mirrors`."""
 CLOSE_WITHIN = 5.0
 _LONGEST_REASON = 300
 
@@ -30,6 +30,7 @@ GROUP = "tmcwatch.notifiers"
 """The entry point group by which other packages add kinds: `name = "dotted.module"`."""
 
 _BUILT_IN = {
+    "alertmanager": "tmcwatch.notifiers.alertmanager",
     "apprise": "tmcwatch.notifiers.apprise",
     "log": "tmcwatch.notifiers.log",
     "services_api": "tmcwatch.notifiers.services_api",
@@ -151,6 +152,20 @@ def is_idempotent(kind: str) -> bool:
     return bool(_module(kind).IDEMPOTENT)
 
 
+def mirrored_every(kind: str, options: BaseModel) -> timedelta | None:
+    """Answer with how often a mirror is shown the state; None for a kind that is told messages.
+
+    A kind is a mirror if its module has `mirrors(options)`.
+    """
+    mirrors = getattr(_module(kind), "mirrors", None)
+    if mirrors is None:
+        return None
+    every = mirrors(options)
+    if not isinstance(every, timedelta) or every <= timedelta(0):
+        raise TypeError("mirrors must answer with a timedelta of more than 0")
+    return every
+
+
 def build(kind: str, options: BaseModel, outside: Outside) -> Notifier:
     """Make a notifier whose failures, whatever they are, are told as NotifierError."""
     try:
@@ -170,6 +185,7 @@ def check(kind: str, options: BaseModel) -> list[str]:
         found = [str(problem) for problem in _module(kind).problems(options)]
         if not found:
             targets(kind, options)
+            mirrored_every(kind, options)
     except KindError:
         raise
     except Exception as error:

@@ -1,27 +1,32 @@
-"""What every notifier that speaks HTTP needs: a timeout, whom to trust, an answer's beginning."""
+"""What every notifier that speaks HTTP needs: addresses, headers, a timeout, whom to trust."""
 
 import re
 import ssl
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import SplitResult, urlsplit
 
 import anyio
 import httpx
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 from tmcwatch.notifiers import Outside
 
 LONGEST_TIMEOUT = timedelta(seconds=15)  # a send has 20 seconds in all
 LONGEST_ANSWER = 64 * 1024
 _FINISH_WITHIN = 0.5
-_SECONDS = {"ms": 0.001, "s": 1.0}
+_SHOWN_OF_ANSWER = 200
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_AMOUNT = r"([0-9]{1,9}(?:\.[0-9]+)?)(ms|[smhd])"
 
 
 def _duration(written: object) -> object:
-    if isinstance(written, str) and (found := re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s)", written)):
-        return timedelta(seconds=float(found[1]) * _SECONDS[found[2]])
+    if isinstance(written, str) and re.fullmatch(f"({_AMOUNT})+", written):
+        found = re.findall(_AMOUNT, written)
+        return timedelta(seconds=sum(float(amount) * _SECONDS[unit] for amount, unit in found))
     if isinstance(written, timedelta):
         return written
     raise ValueError("must be a duration such as 10s")
@@ -33,7 +38,38 @@ def _timeout(timeout: timedelta) -> timedelta:
     return timeout
 
 
+def _address(secret: SecretStr) -> SecretStr:
+    try:
+        parts = urlsplit(secret.get_secret_value())
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = None
+    if not usable or re.search(r"[\s\x00-\x1f]", secret.get_secret_value()):
+        raise ValueError("must be an address like https://example.org/path")
+    return secret
+
+
+def _headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    for name, text in headers.items():
+        if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
+            raise ValueError(f"{name!r} cannot be the name of a header")
+        if not re.fullmatch(r"[\x20-\x7e\t]*", text.get_secret_value()):
+            raise ValueError(f"{name}: the value may only hold printable ASCII")
+    return headers
+
+
+def _secret(secret: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[!-~]+", secret.get_secret_value()):
+        raise ValueError("must be printable ASCII characters without spaces")
+    return secret
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Timeout = Annotated[timedelta, AfterValidator(_timeout), BeforeValidator(_duration)]
+Address = Annotated[SecretStr, AfterValidator(_address)]
+"""Of an endpoint; it may hold a secret in each of its parts."""
+Headers = Annotated[dict[str, SecretStr], AfterValidator(_headers)]
+Secret = Annotated[SecretStr, AfterValidator(_secret)]
 
 
 def client_trusting(
@@ -65,6 +101,23 @@ def in_words(error: httpx.HTTPError | httpx.InvalidURL) -> str:
 
 def one_line(text: str) -> str:
     return " ".join(re.sub(r"[^\x20-\x7e\xa0-\ud7ff]", " ", text).split())
+
+
+def shown(answer: bytes, secrets: Iterable[str]) -> str:
+    """Answer with the beginning of what a receiver says, without what it shares with us."""
+    text = answer.decode(errors="replace")
+    for hidden in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(hidden, "…")
+    line = one_line(text)
+    return f": {line[:_SHOWN_OF_ANSWER]}" if line else ""
+
+
+def secrets_in(address: SplitResult, headers: Iterable[SecretStr]) -> list[str]:
+    """Answer with what an answer may quote of an address and of headers, and no text of ours."""
+    secrets = [text.get_secret_value() for text in headers]
+    secrets += [word for text in secrets for word in text.split()]
+    secrets += [address.username or "", address.password or "", address.query, address.path]
+    return [*secrets, *address.path.split("/"), *address.query.split("=")]
 
 
 async def beginning(response: httpx.Response, *, longest: int = LONGEST_ANSWER) -> bytes:

@@ -5,6 +5,7 @@ from typing import Any
 
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity
 from tmcwatch.domain.message import Message
+from tmcwatch.domain.storm import StormFacts
 from tmcwatch.store.moments import loaded, stored
 
 
@@ -23,6 +24,13 @@ def facts_of(message: Message) -> str:
         "created_at": stored(message.created_at),
         "external_url": message.external_url,
     }
+    rest = {
+        "updates": sorted(message.updates),
+        "repeats": sorted(message.repeats),
+        "storm": None if message.storm is None else _storm_facts(message.storm),
+    }
+    # Left out where there is nothing to say, so that the version before reads what it can say.
+    facts |= {name: fact for name, fact in rest.items() if fact}
     return json.dumps(facts, separators=(",", ":"))
 
 
@@ -38,9 +46,12 @@ def message_from(facts: str) -> Message:
             "group_labels": _texts(read["group_labels"]),
             "created_at": loaded(_whole(read["created_at"])),
             "told_before": _whole(read["told_before"]),
+            "updates": _ids(read.get("updates", [])),
+            "repeats": _ids(read.get("repeats", [])),
+            "storm": _storm_from(read["storm"]) if "storm" in read else None,
         }
         return Message(**rest)
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise FactsError(f"stored facts are no message: {error!r}") from error
 
 
@@ -76,6 +87,34 @@ def _alert_from(facts: dict[str, Any]) -> Alert:
         "changed_at": loaded(_whole(facts["changed_at"])),
     }
     return Alert(**rest)
+
+
+def _storm_facts(storm: StormFacts) -> dict[str, object]:
+    return {
+        "since": stored(storm.since),
+        "firing": storm.firing,
+        "over": storm.over,
+        "recovered": storm.recovered,
+        "counts": {name: dict(counts) for name, counts in storm.counts.items()},
+    }
+
+
+def _storm_from(facts: dict[str, Any]) -> StormFacts:
+    rest = facts | {
+        "since": loaded(_whole(facts["since"])),
+        "counts": {
+            _text(name): {_text(value): _whole(count) for value, count in counts.items()}
+            for name, counts in facts["counts"].items()
+        },
+        **{name: _whole(facts[name]) for name in ("firing", "over", "recovered")},
+    }
+    return StormFacts(**rest)
+
+
+def _ids(read: object) -> frozenset[AlertId]:
+    if isinstance(read, list):
+        return frozenset(AlertId(_text(id_)) for id_ in read)
+    raise TypeError("not a list of ids")
 
 
 def _text(read: object) -> str:

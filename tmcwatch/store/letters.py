@@ -13,11 +13,13 @@ from tmcwatch.domain.delivery import Delivery, DeliveryId, State
 from tmcwatch.domain.grouping import about_to_tell
 from tmcwatch.domain.message import Message
 from tmcwatch.domain.retelling import retold
-from tmcwatch.store.alerts import load_alert, load_members
+from tmcwatch.store.alerts import load_alert
 from tmcwatch.store.facts import FactsError, facts_of, message_from
+from tmcwatch.store.groups import load_members
 from tmcwatch.store.moments import loaded, stored
-from tmcwatch.store.outbox import OPEN, delivered, delivery_of
+from tmcwatch.store.outbox import delivered, delivery_of
 from tmcwatch.store.parked import try_again
+from tmcwatch.store.precedence import OPEN
 from tmcwatch.store.schema import deliveries
 
 NOTHING_LEFT = "not sent again: nothing was left to tell, or another message tells it"

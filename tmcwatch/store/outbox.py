@@ -2,18 +2,16 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Row,
-    and_,
     bindparam,
     delete,
     func,
     insert,
-    literal,
     select,
     update,
 )
@@ -22,14 +20,14 @@ from tmcwatch.domain.delivery import Delivery, DeliveryId, State
 from tmcwatch.domain.message import Message, merged
 from tmcwatch.store.facts import FactsError, facts_of, message_from
 from tmcwatch.store.moments import loaded, stored
+from tmcwatch.store.precedence import OPEN, is_next, may_be_merged
 from tmcwatch.store.schema import deliveries
 
 Result = TypeVar("Result")
 Work: TypeAlias = Callable[[Connection], Result]
 """What runs in one transaction."""
 
-OPEN = (State.PENDING.value, State.SENDING.value)
-"""What is still owed."""
+_ASKED_AT_ONCE = 500
 
 
 def owe(connection: Connection, delivery: Delivery) -> bool:
@@ -37,17 +35,26 @@ def owe(connection: Connection, delivery: Delivery) -> bool:
 
     If the group's latest message to the target was never tried, the two become one.
     """
-    if connection.scalar(_IS_OWED, {"asked_id": delivery.id}):
-        return False
-    untried = _untried(connection, delivery)
-    if untried is None:
-        _add(connection, delivery)
-    else:
-        id_, older = untried
-        both = facts_of(merged(older, delivery.message))
-        created_at = delivery.message.created_at
-        _change(connection, id_, created_at, facts=both)
-    return True
+    return owe_all(connection, [delivery]) == 1
+
+
+def owe_all(connection: Connection, owed: Iterable[Delivery]) -> int:
+    """Owe deliveries of different groups or targets, as `owe` does; answers with how many."""
+    rest, count = iter(owed), 0
+    while some := list(islice(rest, _ASKED_AT_ONCE)):
+        asked = {"asked_ids": [delivery.id for delivery in some]}
+        known = set(connection.scalars(_OWED, asked))
+        new = [delivery for delivery in some if delivery.id not in known]
+        untried = _untried(connection, new)
+        for delivery in new:
+            older = untried.get((delivery.message.group_key, delivery.target))
+            if older is not None:
+                _merge(connection, *older, delivery.message)
+        added = [_row(d) for d in new if (d.message.group_key, d.target) not in untried]
+        if added:
+            connection.execute(_NEW, added)
+        count += len(new)
+    return count
 
 
 def take(connection: Connection, target: str, now: datetime, *, most: int) -> list[Delivery]:
@@ -183,38 +190,18 @@ def forget(connection: Connection, before: datetime, limit: int) -> int:
     return connection.execute(delete(deliveries).where(deliveries.c.id.in_(old))).rowcount
 
 
-def _is_next() -> ColumnElement[bool]:
-    earlier = deliveries.alias("earlier")
-    blocking = select(literal(1)).where(
-        earlier.c.group_key == deliveries.c.group_key,
-        earlier.c.target == deliveries.c.target,
-        earlier.c.number < deliveries.c.number,
-        earlier.c.state.in_(OPEN),
-    )
-    return and_(
-        deliveries.c.target == bindparam("asked_target"),
-        deliveries.c.state == State.PENDING.value,
-        ~blocking.exists(),
-    )
-
-
 # Built once: they are asked at every round.
 _NEXT = (
     select(deliveries)
-    .where(_is_next(), deliveries.c.due_at <= bindparam("now"))
-    .order_by(deliveries.c.due_at, deliveries.c.number)
+    .where(is_next(), deliveries.c.due_at <= bindparam("now"))
+    # By nothing more: the index gives the first at once, of those due alike the one owed first.
+    .order_by(deliveries.c.due_at)
     .limit(bindparam("most"))
 )
-_NEXT_AT = select(func.min(deliveries.c.due_at)).where(_is_next())
-_IS_OWED = select(literal(1)).where(deliveries.c.id == bindparam("asked_id"))
-_LATEST = (
-    select(deliveries)
-    .where(
-        deliveries.c.group_key == bindparam("asked_group"),
-        deliveries.c.target == bindparam("asked_target"),
-    )
-    .order_by(deliveries.c.number.desc())
-    .limit(1)
+_NEXT_AT = select(func.min(deliveries.c.due_at)).where(is_next())
+_OWED = select(deliveries.c.id).where(deliveries.c.id.in_(bindparam("asked_ids", expanding=True)))
+_UNTRIED = select(deliveries).where(
+    deliveries.c.group_key.in_(bindparam("asked_groups", expanding=True)), may_be_merged()
 )
 _NEW = insert(deliveries)
 _CHANGE = update(deliveries).where(deliveries.c.id == bindparam("asked_id"))
@@ -229,38 +216,42 @@ _CLAIM = (
 )
 
 
-def _add(connection: Connection, delivery: Delivery) -> None:
+def _row(delivery: Delivery) -> dict[str, object]:
     message = delivery.message
-    connection.execute(
-        _NEW,
-        {
-            "id": delivery.id,
-            "receiver": message.receiver,
-            "target": delivery.target,
-            "group_key": message.group_key,
-            "number": delivery.number,
-            "state": delivery.state.value,
-            "facts": facts_of(message),
-            "attempts": delivery.attempts,
-            "due_at": stored(delivery.due_at),
-            "created_at": stored(message.created_at),
-            "changed_at": stored(message.created_at),
-        },
-    )
+    return {
+        "id": delivery.id,
+        "receiver": message.receiver,
+        "target": delivery.target,
+        "group_key": message.group_key,
+        "number": delivery.number,
+        "state": delivery.state.value,
+        "facts": facts_of(message),
+        "attempts": delivery.attempts,
+        "due_at": stored(delivery.due_at),
+        "created_at": stored(message.created_at),
+        "changed_at": stored(message.created_at),
+    }
 
 
-def _untried(connection: Connection, delivery: Delivery) -> tuple[DeliveryId, Message] | None:
-    """Answer with the group's latest message to the target, if no attempt was made to send it."""
-    asked = {"asked_group": delivery.message.group_key, "asked_target": delivery.target}
-    latest = connection.execute(_LATEST, asked).one_or_none()
-    if latest is None or latest.state != State.PENDING.value or latest.attempts > 0:
-        return None
-    if latest.error is not None:
-        return None  # replayed: a receiver that has seen its key would drop what is merged in
-    try:
-        return DeliveryId(latest.id), message_from(latest.facts)
-    except FactsError:
-        return None  # it is buried when its turn comes
+def _untried(
+    connection: Connection, owed: Iterable[Delivery]
+) -> dict[tuple[str, str], tuple[DeliveryId, Message]]:
+    """Answer with the latest message of each group to each target that was never tried.
+
+    One whose facts cannot be read is left out: it is buried when its turn comes.
+    """
+    asked = {"asked_groups": [delivery.message.group_key for delivery in owed]}
+    found = {}
+    for row in connection.execute(_UNTRIED, asked):
+        try:
+            found[row.group_key, row.target] = DeliveryId(row.id), message_from(row.facts)
+        except FactsError:
+            continue
+    return found
+
+
+def _merge(connection: Connection, id_: DeliveryId, older: Message, newer: Message) -> None:
+    _change(connection, id_, newer.created_at, facts=facts_of(merged(older, newer)))
 
 
 def _change(connection: Connection, delivery: DeliveryId, now: datetime, **values: object) -> None:

@@ -2,13 +2,23 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.schema import Column, Table
 
 from tmcwatch.store import outbox, promotions
 from tmcwatch.store.moments import stored
-from tmcwatch.store.schema import alerts, conditions, executions, gaps, members, transitions
+from tmcwatch.store.schema import (
+    alerts,
+    conditions,
+    deliveries,
+    executions,
+    gaps,
+    groups,
+    members,
+    silences,
+    transitions,
+)
 
 MOST_AT_ONCE = 1_000
 """Rows of each table in one transaction."""
@@ -52,6 +62,18 @@ def forget(connection: Connection, before: datetime, *, told: int) -> int:
         )
         + _forget(
             connection, gaps, [gaps.c.account, gaps.c.kind, gaps.c.start], gaps.c.end < limit
+        )
+        + _forget(connection, silences, [silences.c.id], silences.c.ends_at < limit)
+        # A group that comes again counts its messages from 1, under the ids that it had before: so
+        # it stays for as long as a receiver may remember one of them.
+        + _forget(
+            connection,
+            groups,
+            [groups.c.key],
+            groups.c.flush_at.is_(None)
+            & (func.coalesce(groups.c.flushed_at, 0) < limit)
+            & ~select(members.c.alert).where(members.c.group_key == groups.c.key).exists()
+            & ~select(deliveries.c.id).where(deliveries.c.group_key == groups.c.key).exists(),
         )
         + outbox.forget(connection, before, MOST_AT_ONCE)
         + promotions.forget(connection, before, MOST_AT_ONCE)

@@ -30,10 +30,12 @@ class Place:
 
     engine: str | None = None
     started_at: datetime | None = None
+    plan: str | None = None
+    """That a task ran in, where it did."""
 
 
 # Built once: they are asked for bad ends, and for each success while an engine is in trouble.
-_PLACE = select(executions.c.engine, executions.c.started_at).where(
+_PLACE = select(executions.c.engine, executions.c.started_at, executions.c.plan).where(
     executions.c.account == bindparam("asked_account"),
     executions.c.kind == bindparam("asked_kind"),
     executions.c.id == bindparam("asked_id"),
@@ -100,7 +102,11 @@ def place_of(
     found = connection.execute(_PLACE, asked).one_or_none()
     if found is None:
         return Place()
-    return Place(engine=found.engine or None, started_at=loaded(found.started_at))
+    return Place(
+        engine=found.engine or None,
+        started_at=loaded(found.started_at),
+        plan=found.plan or None,
+    )
 
 
 def recent_runs(

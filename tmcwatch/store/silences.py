@@ -15,7 +15,7 @@ from tmcwatch.store.schema import silences
 # Built once: it is asked at every round.
 _ACTIVE = (
     select(silences)
-    .where(silences.c.starts_at <= bindparam("now"), silences.c.ends_at > bindparam("now"))
+    .where(silences.c.starts_at <= bindparam("now"), silences.c.ends_at > bindparam("since"))
     .order_by(silences.c.created_at, silences.c.id)
 )
 
@@ -47,9 +47,12 @@ def load_silence(connection: Connection, id_: str) -> Silence | None:
     return None if values is None else _silence(values)
 
 
-def active_silences(connection: Connection, now: datetime) -> tuple[Silence, ...]:
-    """Answer with the silences that hold now, oldest first."""
-    return tuple(_silence(values) for values in connection.execute(_ACTIVE, {"now": stored(now)}))
+def active_silences(
+    connection: Connection, now: datetime, *, since: datetime | None = None
+) -> tuple[Silence, ...]:
+    """Answer with the silences that hold now, or did at some time since then, oldest first."""
+    asked = {"now": stored(now), "since": stored(since or now)}
+    return tuple(_silence(values) for values in connection.execute(_ACTIVE, asked))
 
 
 def newest_silences(connection: Connection, most: int) -> tuple[Silence, ...]:

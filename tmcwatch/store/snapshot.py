@@ -19,9 +19,17 @@ from tmcwatch.domain.snapshot import (
 )
 from tmcwatch.domain.window import Reading
 from tmcwatch.store.capture import away_of
-from tmcwatch.store.moments import loaded, span
+from tmcwatch.store.moments import loaded, span, stored
 from tmcwatch.store.parked import failing_targets, parked_targets
-from tmcwatch.store.schema import alerts, capture, counters, deliveries, executions, subjects
+from tmcwatch.store.schema import (
+    alerts,
+    capture,
+    counters,
+    deliveries,
+    executions,
+    silences,
+    subjects,
+)
 
 _SUBJECT = (
     subjects.c.account,
@@ -69,6 +77,7 @@ def read_snapshot(connection: Connection, now: datetime) -> Snapshot:
         counters=tuple(_counter_state(row) for row in _rows(connection, select(*_COUNTER))),
         alerts_firing=_alerts_firing(connection),
         outbox=_outbox(connection, now),
+        silences=_silences(connection, now),
     )
 
 
@@ -224,3 +233,14 @@ def _outbox(connection: Connection, now: datetime) -> tuple[OutboxState, ...]:
         )
         for row in _rows(connection, statement)
     )
+
+
+def _silences(connection: Connection, now: datetime) -> Mapping[str, int]:
+    begun = silences.c.starts_at <= stored(now)
+    state = case((begun, "active"), else_="pending").label("state")
+    statement = (
+        select(state, func.count().label("number"))
+        .where(silences.c.ends_at > stored(now))
+        .group_by(state)
+    )
+    return {row.state: row.number for row in _rows(connection, statement)}

@@ -317,6 +317,12 @@ WATCHING = (
     ),
     _family("alerts_firing", _GAUGE, "rule severity", "Alerts that are open."),
     _family(
+        "silences", _GAUGE, "state", "Silences that hold (active) or have not begun (pending)."
+    ),
+    _family(
+        "maintenance_active", _GAUGE, "name", "Whether the maintenance of the config is under way."
+    ),
+    _family(
         "outbox_pending", _GAUGE, "receiver", "Messages owed to a receiver and not accepted yet."
     ),
     _family(

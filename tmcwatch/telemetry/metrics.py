@@ -1,7 +1,7 @@
 """Metrics: what this process counts, joined at each scrape by what is known."""
 
 import platform
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -69,10 +69,19 @@ class Metrics:
                     self._gauges[name] = Gauge(*about, registry=self._registry)
 
     def expect(
-        self, *, receivers: Collection[str] = (), rules: Collection[tuple[str, str]] = ()
+        self,
+        *,
+        receivers: Collection[str] = (),
+        rules: Collection[tuple[str, str]] = (),
+        maintenance: Mapping[str, Callable[[datetime], bool]] | None = None,
     ) -> None:
-        """Begin the series of these receivers and rules (with their severities) at 0."""
-        self._known = Known(receivers=tuple(receivers), rules=tuple(rules))
+        """Begin the series of these receivers and rules (with their severities) at 0.
+
+        `maintenance` tells by name whether it is under way at a moment.
+        """
+        self._known = Known(
+            receivers=tuple(receivers), rules=tuple(rules), maintenance=dict(maintenance or {})
+        )
         for receiver in receivers:
             self._counters["notifications_total"].labels(receiver)
             self._histograms["delivery_delay_seconds"].labels(receiver)

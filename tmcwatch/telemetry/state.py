@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import accumulate
@@ -42,6 +42,8 @@ class Known:
     receivers: Collection[str] = ()
     rules: Collection[tuple[str, str]] = ()
     """With their severities."""
+    maintenance: Mapping[str, Callable[[datetime], bool]] = field(default_factory=dict)
+    """Whether it is under way at a moment, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,7 @@ def metrics_of(snapshot: Snapshot, known: Known, *, room: int) -> Iterator[Metri
         *_of_lists(snapshot.lists, stored),
         *_of_workspaces(snapshot.subjects, stored),
         *_of_alert_path(snapshot, known),
+        *_of_muting(snapshot, known),
     ]
     room -= sum(len(metric.samples) for metric in always)
     yield from always
@@ -216,6 +219,16 @@ def _of_alert_path(snapshot: Snapshot, known: Known) -> Iterator[Metric]:
         failing.add_metric([receiver], 0)
         parked.add_metric([receiver], 0)
     yield from (firing, pending, oldest, dead, failing, parked)
+
+
+def _of_muting(snapshot: Snapshot, known: Known) -> Iterator[Metric]:
+    silences = _gauge("silences")
+    for state in ("active", "pending"):
+        silences.add_metric([state], snapshot.silences.get(state, 0))
+    maintenance = _gauge("maintenance_active")
+    for name, is_active in known.maintenance.items():
+        maintenance.add_metric([_safe(name)], is_active(snapshot.at))
+    yield from (silences, maintenance)
 
 
 def _of_subjects(subjects: Sequence[SubjectState]) -> Iterator[_Offer]:

@@ -12,8 +12,9 @@ from tmcwatch.notifiers.exchange import (
     client_trusting,
     finish,
     in_words,
-    one_line,
     retry_after,
+    secrets_in,
+    shown,
 )
 from tmcwatch.notifiers.webhook.options import Options
 from tmcwatch.notifiers.webhook.payload import payload
@@ -22,7 +23,6 @@ from tmcwatch.telemetry.redaction import redact
 
 IDEMPOTENT = True
 
-_SHOWN_OF_ANSWER = 200
 _PERMANENT = {400, 401, 403, 404, 410}
 _AUTHENTICATION = {401, 403}
 _ASKS_TO_WAIT = {429, 503}
@@ -92,27 +92,16 @@ class Webhook:
         if response.is_redirect:
             text = f"{self._host}: {status}: it redirects elsewhere, which is not followed"
             raise NotifierError(text, permanent=True)
-        shown = self._shown(await beginning(response), secret or b"")
+        hidden = secrets_in(self._options.parts, self._options.headers.values())
+        said = shown(
+            await beginning(response), [*hidden, (secret or b"").decode(errors="replace")]
+        )
         raise NotifierError(
-            f"{self._host}: answered {status}{shown}",
+            f"{self._host}: answered {status}{said}",
             permanent=status in _PERMANENT,
             authentication=status in _AUTHENTICATION,
             retry_after=retry_after(response, self._now()) if status in _ASKS_TO_WAIT else None,
         )
-
-    def _shown(self, answer: bytes, secret: bytes) -> str:
-        """Answer with the beginning of what the receiver says, without what it shares with us."""
-        parts = self._options.parts
-        secrets = [secret.decode(errors="replace")]
-        secrets += [text.get_secret_value() for text in self._options.headers.values()]
-        secrets += [word for text in secrets for word in text.split()]
-        secrets += [parts.username or "", parts.password or "", parts.query]
-        secrets += [parts.path, *parts.path.split("/"), *parts.query.split("=")]
-        text = answer.decode(errors="replace")
-        for hidden in sorted(filter(None, secrets), key=len, reverse=True):
-            text = text.replace(hidden, "…")
-        line = one_line(text)
-        return f": {line[:_SHOWN_OF_ANSWER]}" if line else ""
 
 
 def build(options: Options, outside: Outside) -> Notifier:
