@@ -32,8 +32,8 @@ def test_a_rule_is_in_the_readme_with_its_severity(rule):
 
 
 def test_every_endpoint_is_in_the_readme():
-    source = (ROOT / "tmcwatch/serving/application.py").read_text()
-    endpoints = ENDPOINT.findall(source)
+    sources = sorted((ROOT / "tmcwatch/serving").glob("*.py"))
+    endpoints = [path for source in sources for path in ENDPOINT.findall(source.read_text())]
     assert len(endpoints) >= 8
     assert [path for path in endpoints if path not in README] == []
 

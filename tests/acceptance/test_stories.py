@@ -126,7 +126,7 @@ async def test_an_unknown_status_is_no_end_and_no_success(quiet_stage):
         run(quiet_stage, lasts=timedelta(hours=1))
         await minutes(10)
         exposition = (await answers.metrics(None))[0].decode()
-    assert told(quiet_stage) == []
+    assert told(quiet_stage) == [("unrecognised_status", "firing")]
     assert 'executions_open{account="prod",kind="task",phase="unrecognised"} 1.0' in exposition
 
 

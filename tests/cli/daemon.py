@@ -60,16 +60,20 @@ def answering(status=(200, STATUS), fresh=(200, FRESH), *, token=None):
 def serving(answers, *, token=None, asked=None):
     """Answer with a status and a body by path; gives the URL. `asked` keeps what was asked."""
 
+    kept = [] if asked is None else asked
+
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            if asked is not None:
-                asked.append(json.loads(body))
+            kept.append(json.loads(body))
+            self.answer()
+
+        def do_DELETE(self):
+            kept.append(f"DELETE {self.path}")
             self.answer()
 
         def do_GET(self):
-            if asked is not None:
-                asked.append(self.path)
+            kept.append(self.path)
             self.answer()
 
         def answer(self):

@@ -86,15 +86,20 @@ def test_what_stops_a_command_is_one_line_at_most(call, monkeypatch, error, endi
 
 def test_a_shell_can_complete_a_command():
     completion = ShellComplete(tmcwatch, {}, "tmcwatch", "_TMCWATCH_COMPLETE")
-    assert [one.value for one in completion.get_completions([], "s")] == ["status", "simulate"]
+    assert [one.value for one in completion.get_completions([], "s")] == [
+        "status",
+        "silence",
+        "simulate",
+    ]
 
 
-def test_help_answers_without_importing_what_only_a_command_needs():
+@pytest.mark.parametrize("words", [[], ["alerts", "list"], ["silence", "add"], ["deliveries"]])
+def test_help_answers_without_importing_what_only_a_command_needs(words):
     script = (
         "import sys; from tmcwatch.__main__ import main\n"
         "try: main()\n"
         f"finally: print(sorted(set({HEAVY}) & set(sys.modules)))"
     )
-    run = [sys.executable, "-c", script, "--help"]
+    run = [sys.executable, "-c", script, *words, "--help"]
     output = subprocess.run(run, capture_output=True, text=True, check=True).stdout
     assert output.splitlines()[-1] == "[]"

@@ -193,3 +193,10 @@ def test_a_daemon_that_is_not_there_is_unreachable(call, command):
 @pytest.mark.parametrize("command", ["pending", "dead", "replay"])
 def test_help_shows_an_example(call, command):
     assert f"tmcwatch deliveries {command} " in call("deliveries", command, "--help").output
+
+
+def test_what_waits_for_a_parked_target_is_tried_once_that_is_over(call):
+    parked = OWED | {"parked_until": "2026-11-21T00:00:00Z"}
+    with daemon(pending=[parked]) as url:
+        lines = call("deliveries", "pending", "--url", url).output
+    assert "next try 2026-11-21T00:00:00Z" in lines

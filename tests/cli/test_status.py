@@ -25,6 +25,18 @@ def test_in_a_pipe_it_is_plain_lines(call):
     ]
 
 
+def test_a_receiver_that_fails_and_is_left_alone_is_told(call):
+    until = "2026-11-20T00:10:00Z"
+    owed: Any = next(iter(STATUS["outbox"]))
+    trouble = [owed | {"failing": True, "parked_until": until}]
+    with answering(status=(200, STATUS | {"outbox": trouble})) as url:
+        lines = call("status", "--url", url).output.splitlines()
+        table = call("status", "--url", url, FORCE_COLOR="1", COLUMNS="120").output
+    said = f"fails; left alone until {until}"
+    assert f"receiver team: 1 to be told, 0 given up; {said}" in lines
+    assert said in table
+
+
 def test_pressure_is_told(call):
     prod: Any = next(iter(STATUS["accounts"]))
     tasks = {**prod["lists"][0], "beat_seconds": 34.0}

@@ -118,7 +118,7 @@ receivers:
         ),
         (
             "c.yaml:10: receivers[0].webhok: unknown key; allowed: alertmanager, apprise, log, "
-            "name, on_uncertain, send_resolved, services_api, storm, tallyfy, webhook. "
+            "name, on_uncertain, send_resolved, services_api, storm, tallyfy, templates, webhook. "
             "Did you mean 'webhook'?"
         ),
     ]

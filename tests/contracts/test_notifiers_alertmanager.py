@@ -120,10 +120,14 @@ async def test_where_an_alert_has_no_sound_link_it_links_to_us(link):
     assert api.taken[0]["generatorURL"] == "https://watch.example.org"
 
 
-async def test_who_is_on_it_is_said():
+@pytest.mark.parametrize(
+    ("until", "said"), [(None, "ann"), (TEN + timedelta(hours=1), "ann"), (TEN, None)], ids=str
+)
+async def test_who_is_on_it_is_said(until, said):
     api = Api()
-    await push(api, alert("a", attention=Attention(acknowledged_by="ann", acknowledged_at=TEN)))
-    assert api.taken[0]["annotations"]["acknowledged_by"] == "ann"
+    attention = Attention(acknowledged_by="ann", acknowledged_at=TEN, acknowledged_until=until)
+    await push(api, alert("a", attention=attention))
+    assert api.taken[0]["annotations"].get("acknowledged_by") == said
 
 
 async def test_a_bad_alert_loses_none_of_the_others():

@@ -57,9 +57,16 @@ def outside() -> Outside:
     return Outside(http=httpx.AsyncClient, in_thread=anyio.to_thread.run_sync, now=lambda: TEN)
 
 
-def alert(name: str, *, over: bool = False, error: str = "boom", **labels: str) -> Alert:
+def alert(
+    name: str,
+    *,
+    id_: str = "3f2a910d17aa4e55",
+    over: bool = False,
+    error: str = "boom",
+    **labels: str,
+) -> Alert:
     return Alert(
-        id=AlertId(name),
+        id=AlertId(id_),
         rule="failed",
         severity=Severity.WARNING,
         labels={"environment": "PROD", "workspace": "finance", "name": name, **labels},
@@ -92,11 +99,13 @@ async def test_a_failure_reaches_slack_as_a_person_reads_it(slack):
     receipt = await tell(alert("load_customers"))
     (received,) = slack.receiver.received
     assert received.path == f"/services/T1JJ3T3L2/A1BRTD4JD/{TOKEN}"
-    assert slack.attachment["title"] == "FAILED: load_customers (PROD / finance)"
-    assert slack.attachment["text"].splitlines()[1:4] == [
-        "  since 10:00 UTC · warning",
-        "  error: boom",
-        "  open in TMC: https://tmc.example.org/run?a=1&amp;b=2",
+    assert slack.attachment["title"] == "FAILED: load_customers (PROD / finance) [3f2a91]"
+    assert slack.attachment["text"].splitlines() == [
+        "since 10:00 UTC · warning",
+        "error: boom",
+        "open in TMC: https://tmc.example.org/run?a=1&amp;b=2",
+        "",
+        "message key-1",
     ]
     assert slack.attachment["footer"] == "tmcwatch"
     assert receipt.text == "accepted by Slack"
@@ -109,20 +118,22 @@ async def test_a_recovery_has_another_colour(slack):
     assert colours[0] != colours[1]
 
 
-@pytest.mark.parametrize("url", [SLACK, f"{SLACK}?format=markdown", f"{SLACK}?format=text"])
-async def test_hostile_names_reach_slack_as_text(slack, url):
-    await tell(alert("<!channel> *bold* & <https://evil|x> \u202egpj\x1b[31m"), url=url)
-    title, text = slack.attachment["title"], slack.attachment["text"]
-    for shown in (title, text):
-        assert "<" not in shown
-        assert "&lt;\N{WORD JOINER}!channel&gt;" in shown
-        assert "&amp; " in shown
-        assert not any(bad in shown for bad in "\u202e\x1b")
-    assert slack.posted[0]["mrkdwn"] is False  # so that asterisks are asterisks
+@pytest.mark.parametrize("query", ["", "?format=markdown", "?format=text"])
+async def test_hostile_names_reach_slack_as_text(slack, query):
+    hostile = "<!channel> & <https://evil|x> @ann \u202egpj\x1b[31m"
+    await tell(alert(hostile), alert("b", error=hostile), url=f"{SLACK}{query}")
+    text = slack.attachment["text"].replace("<https://tmc.example.org/run?a=1&amp;b=2|", "")
+    title = slack.attachment["title"]
+    assert text.count("&lt;\N{WORD JOINER}!channel&gt;") == 2
+    assert "@\N{WORD JOINER}ann" in text
+    assert not any(bad in title + text for bad in ("<", "\u202e", "\x1b", "&amp;lt;", "@ann"))
+    # Without Markdown asterisks are asterisks.
+    assert slack.posted[0]["mrkdwn"] is (query == "?format=markdown")
 
 
 async def test_a_huge_error_reaches_slack_cut(slack):
-    await tell(*[alert(f"task_{n}", error="é" * 1_000_000) for n in range(30)])
+    many = [alert(f"task_{n}", id_=f"{n:016x}", error="é" * 1_000_000) for n in range(30)]
+    await tell(*many)
     assert len(slack.attachment["text"]) < 15_000
     assert "And 10 more: 10 firing." in slack.attachment["text"]
 
@@ -186,6 +197,6 @@ def test_options_that_are_no_urls_are_refused(options):
 
 
 def test_a_text_too_long_for_a_service_is_cut_and_not_refused():
-    (service,) = apprise_kind._compiled(SLACK)[0]
+    service = apprise_kind._service(SLACK)
     assert service.overflow_mode == apprise.OverflowMode.TRUNCATE
     assert (service.socket_read_timeout, service.socket_connect_timeout) == (10, 5)

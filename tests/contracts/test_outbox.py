@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import func, select
+from sqlalchemy import create_engine, func, select
 
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity, Status
 from tmcwatch.domain.delivery import Delivery, State, delivery_id
@@ -286,6 +286,54 @@ def test_many_are_owed_at_once_as_they_are_one_by_one(connection):
     assert outbox.pending_count(connection) == 1_200
     asked = select(deliveries.c.facts).where(deliveries.c.group_key == "0")
     assert [one.id for one in message_from(connection.scalar(asked)).alerts] == ["a", "b"]
+
+
+OWING = st.tuples(st.just("owe"), st.sampled_from(["a", "b", STORM]))
+SENDING = st.tuples(st.just("send"), st.sampled_from(["accept", "postpone", "bury"]))
+
+
+@given(st.lists(OWING | SENDING, max_size=40))
+def test_nothing_is_sent_before_what_may_have_told_its_alerts_was_settled(acts):
+    engine = create_engine("sqlite://")
+    metadata.create_all(engine, tables=[deliveries])
+    rows: dict[str, tuple[int, str]] = {}
+    is_open: set[str] = set()
+    with engine.begin() as connection:
+        for minute, (act, what) in enumerate(acts):
+            if act == "owe":
+                number = 1 + sum(group == what for _, group in rows.values())
+                one = summary(number, minute) if what == STORM else owed(number, group=what)
+                outbox.owe(connection, made(one, minute))
+                if _is_owed(connection, one):
+                    rows[one.id] = (minute, what)
+                    is_open.add(one.id)
+            elif claimed := outbox.take(connection, TARGET, TEN + timedelta(days=1), most=3):
+                assert not any(_waits(rows, one.id, is_open - {one.id}) for one in claimed)
+                for one in claimed:
+                    _settle(connection, one, what, is_open)
+    engine.dispose()
+
+
+def _is_owed(connection, delivery: Delivery) -> bool:
+    """Tell whether the delivery has a row of its own: it was not merged into an earlier one."""
+    asked = select(deliveries.c.id).where(deliveries.c.id == delivery.id)
+    return connection.scalar(asked) is not None
+
+
+def _waits(rows, id_, is_open) -> bool:
+    """Tell whether something is open that was owed before, of the same group or of all groups."""
+    since, group = rows[id_]
+    before = [rows[other][1] for other in is_open if rows[other][0] < since]
+    return STORM in before or group in before or (group == STORM and bool(before))
+
+
+def _settle(connection, delivery: Delivery, how: str, is_open: set[str]) -> None:
+    if how == "postpone":
+        outbox.postpone(connection, delivery.id, TEN, "busy", now=TEN)
+        return
+    is_open.discard(delivery.id)
+    settle = outbox.delivered if how == "accept" else outbox.bury
+    settle(connection, delivery.id, "text", TEN)
 
 
 @pytest.mark.parametrize("looking", [outbox._NEXT_AT, outbox._NEXT])

@@ -48,6 +48,14 @@ def test_of_several_that_a_route_yields_only_the_failing_one_is_replaced():
     assert told(fails("plans"), *branches, fallback="team") == ["oncall", "team"]
 
 
+def test_nobody_is_told_twice_who_is_told_anyway_or_stands_in_twice():
+    every = 'kind="receiver"'
+    told_anyway = route("plans", every, goes_on=True), route("oncall", every)
+    assert told(fails("plans"), *told_anyway, fallback="oncall") == ["oncall"]
+    twice = route("plans", every, goes_on=True), route("plans", every)
+    assert told(fails("plans"), *twice, fallback="oncall") == ["oncall"]
+
+
 def test_it_is_grouped_as_its_route_says():
     tree = with_fallback(route("team", group_by=("rule",)), fallback="oncall", receivers=RECEIVERS)
     (found,) = routes_for(tree, fails("team"))

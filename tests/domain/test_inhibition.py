@@ -176,7 +176,8 @@ def seeks(inhibition: Inhibition, *rules: str):
 
 def test_only_alerts_of_rules_and_severities_that_may_be_causes_are_sought():
     rules = [set(each.rules) for each in sought(topology(), BUILT_IN)]
-    assert rules == [{"account_unauthorized"}, {"blind"}, {"misfired_engine"}, {"plan_failed"}]
+    plans = {"plan_failed", "plan_step_failed"}
+    assert rules == [{"account_unauthorized"}, {"blind"}, {"misfired_engine"}, plans]
     assert seeks(LOUD, "failed", "blind") == [({"failed", "blind"}, {CRITICAL})]
     named = rule_of("alertname=failed severity!=info", "rule=x")
     assert seeks(named, "failed", "blind") == [({"failed"}, {WARNING, CRITICAL})]

@@ -98,9 +98,10 @@ def test_what_an_earlier_message_still_tells_is_told_again():
     assert told == {"2": [("a", Status.RESOLVED)]}
 
 
-def test_what_was_closed_is_not_told():
+def test_what_was_closed_is_told_to_those_who_know_of_it_alone():
     closed = alert("a", over=True, reason=EndReason.CLOSED)
     assert retelling(letter(1, alert("a")), now=[closed]) == {"1": []}
+    assert retelling(letter(2, closed), now=[closed]) == {"2": [("a", Status.RESOLVED)]}
 
 
 def test_what_is_forgotten_never_fires_again_but_its_end_may_be_told():

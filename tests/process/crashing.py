@@ -26,14 +26,16 @@ COMMITS = frozenset(
         "decide",
         "settle",
         "_send_next",
-        "_sent",
+        "_record",
         "_postpone",
         "_bury",
         "_release",
     }
 )
 """The functions that the budgets, tracking, alerting and delivering commit."""
-HARMLESS = frozenset({"_clean_up", "begin", "_register", "_in_trouble", "note_throttling"})
+HARMLESS = frozenset(
+    {"_clean_up", "begin", "_register", "_in_trouble", "_hold", "note_throttling"}
+)
 """The functions that commit what an earlier life or the config left to be done, or what any later
 round finds again."""
 UNHEARD_OF = 4

@@ -11,6 +11,7 @@ from tests.domain.telling import LOAD, PROD, at, row
 from tmcwatch.alerting.deciding import Decided, decide
 from tmcwatch.alerting.settings import Receiver, Settings
 from tmcwatch.domain.built_in import BUILT_IN
+from tmcwatch.domain.delivery import Delivery
 from tmcwatch.domain.execution import (
     AccountName,
     ExecutionId,
@@ -21,7 +22,7 @@ from tmcwatch.domain.matcher import matcher_from
 from tmcwatch.domain.message import Message
 from tmcwatch.domain.observation import Looked, NamesRead
 from tmcwatch.domain.routing import Route
-from tmcwatch.store import schema
+from tmcwatch.store import outbox, schema
 from tmcwatch.store.alerts import newest_alerts
 from tmcwatch.store.engine import Store
 from tmcwatch.store.facts import message_from
@@ -113,6 +114,11 @@ class Deciding:
         """Let everything owed be accepted, so that later messages stand on their own."""
         accept = schema.deliveries.update().values(state="delivered")
         self.store.write(lambda connection: connection.execute(accept))
+
+    def take(self, minute: float) -> list[Delivery]:
+        """Claim what may be sent by now."""
+        work = partial(outbox.take, target="team/webhook", now=at(minute), most=99)
+        return self.store.write(work)
 
     @property
     def alerts(self):

@@ -186,6 +186,9 @@ class House:
         query = select(deliveries).order_by(deliveries.c.group_key, deliveries.c.number)
         return self.store.read(lambda c: list(c.execute(query)))
 
+    def dead(self) -> tuple[letters.Letter, ...]:
+        return self.store.read(lambda c: letters.dead_letters(c, None, most=99))
+
     def states(self) -> list[str]:
         return [row.state for row in self.rows()]
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -14,6 +15,7 @@ from tmcwatch.domain.execution import ExecutionId, Kind, Phase, SubjectId
 from tmcwatch.domain.message import Message
 from tmcwatch.domain.observation import Looked
 from tmcwatch.domain.storm import StormLimit
+from tmcwatch.store import outbox
 from tmcwatch.store.storms import load_storms
 from tmcwatch.tracking.absorbing import absorb
 
@@ -57,12 +59,17 @@ def end_all(deciding: Deciding, phase: Phase, minute: float, *, first=0, last=MA
     deciding.store.write(lambda connection: absorb(connection, look))
 
 
+def decide_all(deciding: Deciding, *minutes: float) -> None:
+    for minute in minutes:
+        while deciding.round(minute).more:
+            pass
+
+
 def live(deciding: Deciding, start: float, end: float) -> list[Message]:
     """Decide every quarter of a minute, as the receiver accepts all; answers with what is new."""
     before = len(deciding.facts)
     for quarter in range(int(start * 4), int(end * 4) + 1):
-        while deciding.round(quarter / 4).more:
-            pass
+        decide_all(deciding, quarter / 4)
         deciding.sent()
     return deciding.facts[before:]
 
@@ -105,6 +112,19 @@ def test_the_end_of_what_a_summary_told_is_told_by_its_own_group_once_it_is_calm
     end_all(deciding, Phase.SUCCEEDED, 10, last=1)
     (end,) = live(deciding, 10, 12)
     assert (end.storm, end.status, end.alerts[0].labels["id"]) == (None, Status.RESOLVED, "t0")
+
+
+def test_no_end_is_sent_before_the_summary_that_told_its_alert_was_accepted(deciding):
+    end_all(deciding, Phase.FAILED, 0)
+    decide_all(deciding, 0, 1)
+    (summary,) = deciding.take(1)
+    end_all(deciding, Phase.SUCCEEDED, 10, last=1)
+    decide_all(deciding, 3, 10, 11)
+    assert (summary.message.storm is not None, deciding.take(11)) == (True, [])
+    accepted = partial(outbox.delivered, delivery=summary.id, receipt="200", now=at(11))
+    deciding.store.write(accepted)
+    (end,) = deciding.take(11)
+    assert (end.message.storm, end.message.status) == (None, Status.RESOLVED)
 
 
 def test_the_repeats_of_a_storm_are_a_summary(deciding):

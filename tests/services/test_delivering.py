@@ -195,6 +195,13 @@ async def test_after_a_kill_an_uncertain_message_is_held_where_that_is_wanted(ho
     (row,) = house.rows()
     assert (row.state, receiver.keys) == ("dead", ["g-1"])
     assert "not known" in row.error
+    assert [letter.is_held for letter in house.dead()] == [True]
+
+
+async def test_what_is_refused_for_good_is_no_letter_held_back(house):
+    house.owe()
+    await house.run(1, target_of(Receiver(NotifierError("host: answered 404", permanent=True))))
+    assert [letter.is_held for letter in house.dead()] == [False]
 
 
 async def test_what_follows_an_uncertain_message_is_sent_after_it(house):

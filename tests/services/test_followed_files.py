@@ -100,3 +100,36 @@ async def test_a_file_that_a_new_config_names_is_followed_from_then_on(following
         authority(tmp_path, "other")
         await anyio.sleep(11)
         assert len(loaded) == 2
+
+
+async def test_changed_templates_are_used_within_seconds(following, tmp_path):
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    (folder / "title.j2").write_text("{{ counts }}")
+    async with following() as loaded:
+        (tmp_path / "tmcwatch.yaml").write_text(f"{CONFIG}templates: {{folder: templates}}\n")
+        await anyio.sleep(60)
+        assert len(loaded) == 1
+        (folder / "title.j2").write_text("{{ topic }}")
+        await anyio.sleep(11)
+        assert len(loaded) == 2
+        (folder / "message.txt.j2").write_text("{{ topic }}")
+        await anyio.sleep(11)
+        assert len(loaded) == 3
+
+
+async def test_a_broken_template_changes_nothing_until_it_is_good_again(following, tmp_path):
+    (tmp_path / "templates").mkdir()
+    title = tmp_path / "templates" / "title.j2"
+    title.write_text("{{ counts }}")
+    (tmp_path / "tmcwatch.yaml").write_text(f"{CONFIG}templates: {{folder: templates}}\n")
+    async with following() as loaded:
+        (tmp_path / "tmcwatch.yaml").write_text(f"{CONFIG}templates: {{folder: templates}}\n")
+        await anyio.sleep(60)
+        before = len(loaded)
+        title.write_text("{{ nonsense }}")
+        await anyio.sleep(60)
+        assert len(loaded) == before
+        title.write_text("{{ topic }}")
+        await anyio.sleep(11)
+        assert len(loaded) == before + 1

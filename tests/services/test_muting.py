@@ -11,7 +11,7 @@ from sqlalchemy import select
 from tests.domain.telling import NOON, PROD, at
 from tests.services.deciding import SETTINGS, TEAM, WATCHED, Deciding
 from tmcwatch.alerting.deciding import decide
-from tmcwatch.alerting.settings import Mutes
+from tmcwatch.alerting.settings import Mutes, Receiver
 from tmcwatch.domain.built_in import BUILT_IN
 from tmcwatch.domain.condition import Condition
 from tmcwatch.domain.execution import Phase, SubjectId, Trigger
@@ -20,9 +20,11 @@ from tmcwatch.domain.interval import Span, TimeInterval
 from tmcwatch.domain.maintenance import Maintenance
 from tmcwatch.domain.matcher import matcher_from
 from tmcwatch.domain.silence import Silence
+from tmcwatch.domain.storm import StormLimit
 from tmcwatch.store import schema
 from tmcwatch.store.conditions import begin_condition, end_condition
 from tmcwatch.store.silences import add_silence, expire_silence
+from tmcwatch.store.storms import load_storms
 
 ROUTE = replace(TEAM, group_interval=timedelta(minutes=5))
 FAILED, OVER = ("failed", "firing"), ("failed", "resolved")
@@ -192,6 +194,20 @@ def test_the_end_of_what_was_told_before_a_silence_is_told_after_it(story):
     one.see(Phase.SUCCEEDED, 10)
     assert one.told(10.2, 29.2, step=5) == []
     assert one.told(30.2, 40.2) == [(30.2, [OVER])]
+
+
+def test_so_much_that_a_silence_mutes_is_no_storm_until_the_silence_ends(story):
+    one = story()
+    limit = StormLimit(above=20, within=timedelta(minutes=1))
+    team = Receiver(targets=("team/webhook",), storm=limit)
+    one.settings = replace(one.settings, receivers={"team": team})
+    one.silence('account="prod"', start=-5, end=30)
+    for number in range(30):
+        one.see(Phase.FAILED, 0, subject=SubjectId(f"t{number}"))
+    assert one.told(0.2, 29.2, step=3) == []
+    assert one.store.read(load_storms) == {}
+    ((_, alerts),) = one.told(30.2, 36.2, step=2)
+    assert len(alerts) == 20  # the worst of all that it counts
 
 
 def test_a_silence_ended_early_mutes_no_longer(story):

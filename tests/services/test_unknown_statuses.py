@@ -20,9 +20,7 @@ def see(deciding, minute, status="EXECUTION_FROZEN", **changes):
 
 
 def told(deciding):
-    return [
-        alert.labels["name"] for alert in deciding.alerts if alert.rule == "unrecognised_status"
-    ]
+    return [one.labels["id"] for one in deciding.alerts if one.rule == "unrecognised_status"]
 
 
 def test_a_status_is_told_once_however_many_runs_have_it(deciding):
@@ -41,7 +39,8 @@ def test_the_text_names_the_status_and_what_becomes_of_such_runs(deciding):
     deciding.round(2)
     [alert] = deciding.alerts
     assert "tasks of prod with the status 'EXECUTION_FROZEN'" in alert.annotations["summary"]
-    assert (alert.labels["kind"], alert.labels["id"]) == ("task", "EXECUTION_FROZEN")
+    labels = tuple(alert.labels[name] for name in ("kind", "id", "name"))
+    assert labels == ("task", "EXECUTION_FROZEN", "prod")
 
 
 def test_each_status_is_told_also_where_one_follows_the_other(deciding):

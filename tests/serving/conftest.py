@@ -25,12 +25,24 @@ def operations(health):
 def ask(operations):
     """Ask the application, with these tokens configured and some operations replaced."""
 
-    async def ask(method, path, *, tokens=(), token=None, raises=True, doing=None, **request):
+    async def ask(
+        method,
+        path,
+        *,
+        tokens=(),
+        token=None,
+        raises=True,
+        doing=None,
+        headers=None,
+        **request,
+    ):
         app = application(replace(operations, **(doing or {})), lambda: tokens)
         transport = httpx.ASGITransport(app, raise_app_exceptions=raises)
         secret = token.secret if isinstance(token, AccessToken) else token
-        headers = [] if secret is None else [(b"authorization", f"Bearer {secret}".encode())]
+        sent = [(name.encode(), text.encode()) for name, text in (headers or {}).items()]
+        if secret is not None:
+            sent.append((b"authorization", f"Bearer {secret}".encode()))
         async with httpx.AsyncClient(transport=transport, base_url="http://tmcwatch") as client:
-            return await client.request(method, path, headers=headers, **request)
+            return await client.request(method, path, headers=sent, **request)
 
     return ask

@@ -1,9 +1,16 @@
 """Who may ask and who may change."""
 
+import base64
+
 import pytest
 
 from tests.serving.daemon import CHANGER, READER
-from tmcwatch.serving.access import AccessToken, May, refusal
+from tmcwatch.serving.access import AccessToken, May, Scheme, refusal
+
+
+def basic(login):
+    return f"Basic {base64.b64encode(login.encode()).decode()}"
+
 
 READINGS = [
     "status",
@@ -60,6 +67,27 @@ def test_only_a_bearer_with_a_secret_counts(scheme):
     refused = refusal(f"{scheme} ", [nothing], needed=May.CHANGE)
     assert refused is not None
     assert refused.status == 401
+
+
+@pytest.mark.parametrize("scheme", Scheme)
+def test_a_token_counts_only_as_it_is_to_be_sent(scheme):
+    plain = AccessToken(name="plain", secret="c2VjcmV0", may=May.CHANGE)
+    sent = {Scheme.BEARER: "Bearer c2VjcmV0", Scheme.BASIC: basic("ann:c2VjcmV0")}
+    others = [
+        "Token c2VjcmV0",
+        "Basic c2VjcmV0",
+        *(text for one, text in sent.items() if one is not scheme),
+    ]
+    assert refusal(sent[scheme], [plain], needed=May.CHANGE, scheme=scheme) is None
+    for other in others:
+        assert refusal(other, [plain], needed=May.CHANGE, scheme=scheme) is not None, other
+
+
+@pytest.mark.parametrize(
+    "given", ["", "Basic", "Basic !", "Basic YW5u", basic("ann:"), basic(":")]
+)
+def test_a_login_without_a_password_is_none(given):
+    assert refusal(given, [CHANGER], needed=May.CHANGE, scheme=Scheme.BASIC) is not None
 
 
 async def test_no_answer_and_no_text_shows_a_secret(ask):

@@ -138,7 +138,7 @@ def settle(connection: Connection, settings: Settings, *, now: datetime) -> None
     save_alerts(connection, (ended(alert, EndReason.CLOSED, at=now, now=now) for alert in gone))
     regroup(connection, settings, now=now)
     bury_orphans(connection, settings.targets, now)
-    forget_targets(connection, settings.targets | settings.mirrors, now=now)
+    forget_targets(connection, settings.ways, now=now)
 
 
 def _is_off(settings: Settings, alert: Alert) -> bool:

@@ -32,7 +32,7 @@ def about_ourselves(
         rule = rules.get(condition.rule)
         if rule is None or rule.name == AWAY:
             continue  # an outage is told by its digest, once it is caught up with
-        if rule.name == FAILING and len(settings.targets) == 1:
+        if rule.name == FAILING and len(settings.ways) == 1:
             continue  # by what fails itself; the log and a metric say so
         known = load_alert(connection, id_of(condition, place))
         alert = changed_by(condition, place, rule, known, ownership=settings.ownership, now=now)
@@ -47,7 +47,7 @@ def is_about_nothing(settings: Settings, alert: Alert) -> bool:
     if alert.rule not in LASTING:
         return False
     if alert.rule == FAILING:
-        return alert.labels["id"] not in settings.targets
+        return alert.labels["id"] not in settings.ways
     kind = alert.labels["kind"]
     is_of_a_list = kind in {one.value for one in Kind}
     gone = is_of_a_list and kind not in settings.kinds

@@ -67,13 +67,13 @@ class Settings:
 
     @property
     def targets(self) -> frozenset[str]:
-        """Every way of telling every receiver, as in the outbox."""
+        """Every way of telling every receiver that is owed messages, as in the outbox."""
         return frozenset(name for one in self.receivers.values() for name in one.targets)
 
     @property
-    def mirrors(self) -> frozenset[str]:
-        """Every mirror of every receiver."""
-        return frozenset(name for one in self.receivers.values() for name in one.mirrors)
+    def ways(self) -> frozenset[str]:
+        """Every way of telling every receiver, mirrors included."""
+        return self.targets | {name for one in self.receivers.values() for name in one.mirrors}
 
 
 def group_key(route: Route, labels: Mapping[str, str]) -> str:

@@ -1,6 +1,6 @@
 """What the daemon answers over HTTP and does when asked; nothing here calls TMC."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -10,24 +10,32 @@ import anyio
 import structlog
 
 from tmcwatch import __version__
+from tmcwatch.app.attending import attending_of
 from tmcwatch.app.letters import dead, meant, owed, portions, replayed, told_to
-from tmcwatch.app.parts import Parts, store_fails
+from tmcwatch.app.parts import Parts
 from tmcwatch.app.promotions import listed, to_follow, unfinished
+from tmcwatch.app.templates import words_of
+from tmcwatch.app.transactions import read, write
 from tmcwatch.app.watch import young_enough
 from tmcwatch.app.wiring import targets_of
 from tmcwatch.app.world import World
 from tmcwatch.config import Config
-from tmcwatch.delivering import words_for
 from tmcwatch.domain.alert import Alert, AlertId, Severity
 from tmcwatch.domain.budget import Family
 from tmcwatch.domain.execution import AccountName, Transition
 from tmcwatch.domain.message import Message
 from tmcwatch.domain.promotion import Source
 from tmcwatch.notifiers import NotifierError
-from tmcwatch.serving.operations import Json, Letters, NotKnown, Operations, Unavailable
+from tmcwatch.serving.operations import (
+    Json,
+    Letters,
+    NotKnown,
+    Operations,
+    Unavailable,
+    Wanted,
+)
 from tmcwatch.serving.status import Asking, status_of
-from tmcwatch.store.alerts import newest_alerts
-from tmcwatch.store.engine import Connection, StoreError
+from tmcwatch.store.engine import Connection
 from tmcwatch.store.letters import replay
 from tmcwatch.store.outbox import newest_deliveries
 from tmcwatch.store.promotions import follow_promotion
@@ -40,7 +48,6 @@ log = structlog.get_logger()
 
 Result = TypeVar("Result")
 
-MOST_ALERTS = 1_000
 TEST_WITHIN = 30.0
 
 
@@ -58,7 +65,7 @@ class Answers:
             metrics=self.metrics,
             fresh=self.fresh,
             status=self.status,
-            alerts=self.alerts,
+            attending=attending_of(self.config, self.parts, self.world),
             transitions=self.transitions,
             deliveries=self.deliveries,
             owed_deliveries=self.owed_deliveries,
@@ -94,9 +101,9 @@ class Answers:
             "promotions": promotions,
         }
 
-    async def alerts(self) -> Json:
-        found = await self._read(lambda connection: newest_alerts(connection, MOST_ALERTS))
-        return [_alert(alert) for alert in found]
+    async def alerts(self) -> Sequence[Mapping[str, object]]:
+        """Answer with the alerts that changed last, newest first."""
+        return await attending_of(self.config, self.parts, self.world).alerts(Wanted())
 
     async def transitions(self, most: int) -> Json:
         def work(connection: Connection) -> Json:
@@ -125,7 +132,7 @@ class Answers:
         done = []
         for portion in portions(ids):
             work = partial(replay, ids=portion, targets=told_to(config), now=self.world.now())
-            done.append(await self._asked(self.parts.store.write, work))
+            done.append(await write(self.parts, self.world, work))
             self.parts.owed.ring()
         return replayed(letters, done, asked=len(ids))
 
@@ -142,7 +149,7 @@ class Answers:
             source=Source.REQUEST,
             now=self.world.now(),
         )
-        is_new = await self._asked(self.parts.store.write, work)
+        is_new = await write(self.parts, self.world, work)
         return {"account": name, "execution": found, "watching": True}, is_new
 
     async def notify_test(self, receiver: str) -> Json:
@@ -168,24 +175,13 @@ class Answers:
         return found
 
     async def _read(self, work: Callable[[Connection], Result]) -> Result:
-        return await self._asked(self.parts.store.read, work)
-
-    async def _asked(
-        self,
-        transaction: Callable[[Callable[[Connection], Result]], Result],
-        work: Callable[[Connection], Result],
-    ) -> Result:
-        try:
-            return await self.world.in_thread(transaction, work)
-        except StoreError as error:
-            store_fails(self.parts.health, error)
-            raise Unavailable(str(error)) from error
+        return await read(self.parts, self.world, work)
 
 
 async def send_test(config: Config, world: World, receiver: str) -> list[dict[str, object]]:
     """Send a test message by every way of telling `receiver`, and answer with what each said."""
     message = _test_message(receiver, world.now())
-    words = await world.in_thread(partial(words_for, time_zone=config.time_zone), message)
+    words = await world.in_thread(words_of(config), message)
     results: list[dict[str, object]] = []
     for target in targets_of(config, world, only=receiver):
         try:
@@ -237,19 +233,6 @@ def _test_message(receiver: str, now: datetime) -> Message:
         alerts=(alert,),
         created_at=now,
     )
-
-
-def _alert(alert: Alert) -> dict[str, object]:
-    return {
-        "id": alert.id,
-        "status": alert.status.value,
-        "labels": dict(alert.labels),
-        "annotations": dict(alert.annotations),
-        "starts_at": _text(alert.starts_at),
-        "ends_at": _text(alert.ends_at),
-        "end_reason": alert.end_reason.value if alert.end_reason else None,
-        "count": alert.count,
-    }
 
 
 def _transition(transition: Transition, name: str) -> dict[str, object]:

@@ -13,6 +13,7 @@ from tmcwatch import __version__
 from tmcwatch.app.answering import Answers
 from tmcwatch.app.beats import Beats
 from tmcwatch.app.parts import Parts
+from tmcwatch.app.templates import template_files, template_problems
 from tmcwatch.app.watch import watch
 from tmcwatch.app.world import World
 from tmcwatch.config import (
@@ -130,7 +131,7 @@ class Daemon:
 
     def _load(self) -> Config:
         config = load(self._path, environ=self._world.environ)
-        problems = check_files(config)
+        problems = [*check_files(config), *template_problems(config)]
         if problems:
             raise ConfigError(problems)
         return config
@@ -190,8 +191,8 @@ class Daemon:
     async def _follow_file(self) -> None:
         """Reload when the content of the file changes, as by a ConfigMap's swapped link.
 
-        So it is with files of rules, also new ones, and with a file of certificate authorities,
-        which only new clients read.
+        So it is with files of rules and with templates, also new ones, and with a file of
+        certificate authorities, which only new clients read.
         """
         while True:
             await anyio.sleep(LOOK_FOR_CHANGES_EVERY)
@@ -201,7 +202,7 @@ class Daemon:
 
 def _followed(config: Config) -> tuple[Path, ...]:
     """Answer with the files that a config stands on, besides its own."""
-    return (*authority_files(config), *rule_files(config))
+    return (*authority_files(config), *rule_files(config), *template_files(config))
 
 
 def _bound(config: Config) -> socket.socket:

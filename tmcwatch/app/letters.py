@@ -51,7 +51,9 @@ def dead(config: Config, receiver: str | None, most: int, connection: Connection
     """Answer with what was given up, the last first. Raises NotKnown."""
     found = dead_letters(connection, receiver, most=most)
     _check(config, receiver, found)
-    return [_common(one) | {"given_up_at": _text(one.changed_at)} for one in found]
+    return [
+        _common(one) | {"given_up_at": _text(one.changed_at), "held": one.is_held} for one in found
+    ]
 
 
 def meant(config: Config, letters: Letters, connection: Connection) -> list[DeliveryId]:

@@ -20,6 +20,8 @@ class Parts:
     beats: Beats
     budgets: dict[str, Budget] = field(default_factory=dict)
     """By name; those of the accounts that are watched."""
+    changed: Bell = field(default_factory=Bell)
+    """Wakes whoever decides."""
     owed: Bell = field(default_factory=Bell)
     """Wakes whoever delivers."""
 

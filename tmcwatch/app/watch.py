@@ -18,6 +18,7 @@ from tmcwatch.app.budgets import BudgetKeeping, open_budgets, write_last_changes
 from tmcwatch.app.parts import Parts, store_fails
 from tmcwatch.app.planning import warn
 from tmcwatch.app.pollers import Pollers, Service
+from tmcwatch.app.templates import words_of
 from tmcwatch.app.throttling import ThrottleWatch
 from tmcwatch.app.wiring import (
     kinds_of,
@@ -29,13 +30,13 @@ from tmcwatch.app.wiring import (
 )
 from tmcwatch.app.world import World
 from tmcwatch.config import Config, rules_of
-from tmcwatch.delivering import Means, Mirror, Target, deliver, keep_in_step, words_for
+from tmcwatch.delivering import Means, Mirror, Target, deliver, keep_in_step
 from tmcwatch.domain.execution import AccountName
 from tmcwatch.domain.observation import Observation
 from tmcwatch.store.engine import StoreError
 from tmcwatch.store.retention import MOST_AT_ONCE, forget
 from tmcwatch.store.transitions import cursor
-from tmcwatch.supervisor import Bell, Supervision, keep_running
+from tmcwatch.supervisor import Supervision, keep_running
 from tmcwatch.telemetry.metrics import Metrics
 from tmcwatch.tracking.service import Tracker
 
@@ -60,7 +61,7 @@ class _Watch:
         self._parts = parts
         self._world = world
         self._keepings: Sequence[BudgetKeeping] = ()
-        self._changed = Bell()
+        self._words = words_of(config)
         self._supervision = Supervision(
             outages=(StoreError,),
             outage=partial(store_fails, parts.health),
@@ -71,7 +72,7 @@ class _Watch:
             in_thread=world.in_thread,
             now=world.now,
             settings=settings_of(config),
-            changed=self._changed,
+            changed=parts.changed,
             owed=parts.owed,
         )
 
@@ -89,7 +90,7 @@ class _Watch:
         tracker = Tracker(
             store=self._parts.store,
             in_thread=self._world.in_thread,
-            changed=self._changed,
+            changed=self._parts.changed,
             metrics=self._parts.metrics,
             health=self._parts.health,
             watchfulness=watchfulness_of(self._config, self._world),
@@ -135,7 +136,7 @@ class _Watch:
             budget=keeping.budget,
             store=self._parts.store,
             world=self._world,
-            changed=self._changed,
+            changed=self._parts.changed,
         )
 
     def _expect(self) -> None:
@@ -161,9 +162,9 @@ class _Watch:
             in_thread=self._world.in_thread,
             now=self._world.now,
             random=self._world.random,
-            words=partial(words_for, time_zone=self._config.time_zone),
+            words=self._words,
             observed=_Observed(self._parts.metrics),
-            changed=self._changed,
+            changed=self._parts.changed,
         )
         if target.mirrored_every is None:
             return partial(deliver, target, bell=self._parts.owed, means=means)

@@ -12,12 +12,15 @@ import click
 from tmcwatch.app import real_world
 from tmcwatch.app.planning import impossible
 from tmcwatch.cli.configured import checked
-from tmcwatch.cli.ending import Failed, found_wrong, unreachable, wrong_usage
+from tmcwatch.cli.ending import Failed, found_wrong, one_line, unreachable, wrong_usage
 from tmcwatch.cli.live import Seen, ask_all
 from tmcwatch.cli.options import config_option, example, json_option, print_json
+from tmcwatch.cli.routed import facts_of, lines_of, routed
 from tmcwatch.config import Config, ConfigError
 from tmcwatch.config.model import ChildRoute
 from tmcwatch.config.problems import key_text
+from tmcwatch.domain.labels import labels_from
+from tmcwatch.domain.matcher import MatcherError
 from tmcwatch.telemetry.logs import configure
 
 
@@ -26,22 +29,29 @@ from tmcwatch.telemetry.logs import configure
     epilog=example(
         "tmcwatch check-config --config tmcwatch.yaml",
         "tmcwatch check-config --live --config tmcwatch.yaml",
+        'tmcwatch check-config --config tmcwatch.yaml --route \'severity="critical",name="x"\'',
     ),
 )
 @config_option
 @click.option("--live", is_flag=True, help="Ask TMC, too, what each account may see.")
+@click.option(
+    "--route",
+    "route",
+    metavar="LABELS",
+    help="Explain who is told of an alert with these labels, and why others are not.",
+)
 @json_option
-def command(*, path: Path, live: bool, as_json: bool) -> None:
+def command(*, path: Path, live: bool, route: str | None, as_json: bool) -> None:
     """Check a configuration: everything that is wrong with it, each with file, line and key."""
-    try:
-        config = _possible(path)
-    except ConfigError as error:
-        problems = [str(problem) for problem in error.problems]
-        if as_json:
-            print_json({"file": str(path), "ok": False, "problems": problems})
-        raise wrong_usage(*problems) from error
+    asked = None if route is None else _labels(route)
+    if asked is not None and live:
+        raise wrong_usage("tmcwatch check-config: --route asks the config alone, not --live")
+    config = _usable(path, as_json=as_json)
     for warning in _warnings(config):
         click.echo(f"{path}: warning: {warning}", err=True)
+    if asked is not None:
+        _explain(config, asked, as_json=as_json)
+        return
     seen = _ask(config) if live else []
     failure = _failure(seen)
     if as_json:
@@ -56,6 +66,33 @@ def command(*, path: Path, live: bool, as_json: bool) -> None:
             click.echo(one.line())
     if failure is not None:
         raise failure
+
+
+def _labels(text: str) -> dict[str, str]:
+    try:
+        return labels_from(text)
+    except (MatcherError, OverflowError, RecursionError) as error:
+        raise wrong_usage(f"tmcwatch check-config: --route: {error}") from error
+
+
+def _explain(config: Config, labels: dict[str, str], *, as_json: bool) -> None:
+    found = routed(config, labels, now=real_world(os.environ).now())
+    if as_json:
+        print_json(facts_of(found))
+        return
+    for line in lines_of(found):
+        click.echo(f"  {one_line(line)}" if line.startswith(" ") else one_line(line))
+
+
+def _usable(path: Path, *, as_json: bool) -> Config:
+    """Load a file, or end the command with a line for each problem."""
+    try:
+        return _possible(path)
+    except ConfigError as error:
+        problems = [str(problem) for problem in error.problems]
+        if as_json:
+            print_json({"file": str(path), "ok": False, "problems": problems})
+        raise wrong_usage(*problems) from error
 
 
 def _possible(path: Path) -> Config:

@@ -19,6 +19,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "status": ("tmcwatch.cli.status", "Show what a running daemon watches, and how far."),
     "notify": ("tmcwatch.cli.notify", "Try whether a receiver is told."),
     "deliveries": ("tmcwatch.cli.deliveries", "Show what is owed or given up; send it again."),
+    "alerts": ("tmcwatch.cli.alerts", "Show alerts; acknowledge, snooze, note or close them."),
+    "silence": ("tmcwatch.cli.silence", "Keep alerts that match from being told for a while."),
     "promotion": ("tmcwatch.cli.promotion", "Follow a promotion, and wait for its end."),
     "simulate": ("tmcwatch.cli.simulate", "Serve a simulated TMC."),
 }

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from tmcwatch.app.templates import template_problems
 from tmcwatch.cli.ending import wrong_usage
 from tmcwatch.config import Config, ConfigError, check_files, load
 
@@ -10,7 +11,7 @@ from tmcwatch.config import Config, ConfigError, check_files, load
 def checked(path: Path) -> Config:
     """Load a file and look at the files it names; raises ConfigError with all that is wrong."""
     config = load(path, environ=os.environ)
-    problems = check_files(config)
+    problems = [*check_files(config), *template_problems(config)]
     if problems:
         raise ConfigError(problems)
     return config

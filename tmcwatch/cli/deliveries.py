@@ -1,45 +1,21 @@
 """The commands `deliveries pending`, `dead` and `replay`: what is owed, given up, sent again."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlencode
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from tmcwatch.cli.asking import ask_list, tell, token_from
-from tmcwatch.cli.ending import one_line, wrong_usage
-from tmcwatch.cli.options import example, json_option, print_json
+from tmcwatch.cli.ending import wrong_usage
+from tmcwatch.cli.options import daemon_options, example, json_option, print_json
+from tmcwatch.cli.rows import MOST, Shape, show
 
 Json = Mapping[str, Any]
-Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 PATH = "/api/v1/deliveries"
-MOST = 1_000
-"""Rows that the daemon gives in one answer."""
-
-
-def _daemon_options(function: Decorated) -> Decorated:
-    url = click.option(
-        "--url",
-        envvar="TMCWATCH_URL",
-        show_envvar=True,
-        default="http://127.0.0.1:10477",
-        show_default=True,
-        help="Where the daemon answers.",
-    )
-    token = click.option(
-        "--token-file",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="The bearer token, where the daemon asks for one; to replay, it must allow changes.",
-    )
-    return url(token(function))
 
 
 _receiver_option = click.option("--receiver", metavar="NAME", help="Only those of this receiver.")
@@ -56,7 +32,7 @@ def command() -> None:
 
 @command.command("pending", epilog=example("tmcwatch deliveries pending --receiver oncall"))
 @_receiver_option
-@_daemon_options
+@daemon_options
 @json_option
 def pending(*, receiver: str | None, url: str, token_file: Path | None, as_json: bool) -> None:
     """Show what a running daemon still owes, oldest first.
@@ -67,12 +43,12 @@ def pending(*, receiver: str | None, url: str, token_file: Path | None, as_json:
     if as_json:
         print_json(found)
         return
-    _show(found, _Shape(nothing="nothing is owed", headings=_OWED, cells=_owed_cells))
+    show(found, Shape(nothing="nothing is owed", headings=_OWED, cells=_owed_cells))
 
 
 @command.command("dead", epilog=example("tmcwatch deliveries dead --receiver oncall --json"))
 @_receiver_option
-@_daemon_options
+@daemon_options
 @json_option
 def dead(*, receiver: str | None, url: str, token_file: Path | None, as_json: bool) -> None:
     """Show what was given up, the last first: when, why, and the ID to replay it by.
@@ -83,7 +59,7 @@ def dead(*, receiver: str | None, url: str, token_file: Path | None, as_json: bo
     if as_json:
         print_json(found)
         return
-    _show(found, _Shape(nothing="nothing was given up", headings=_DEAD, cells=_dead_cells))
+    show(found, Shape(nothing="nothing was given up", headings=_DEAD, cells=_dead_cells))
 
 
 @command.command(
@@ -98,7 +74,7 @@ def dead(*, receiver: str | None, url: str, token_file: Path | None, as_json: bo
 @click.option("--receiver", metavar="NAME", help="Every dead one of this receiver.")
 @click.option("--all", "everything", is_flag=True, help="Every dead one; asks before it does.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@_daemon_options
+@daemon_options
 @json_option
 def replay(
     *,
@@ -161,15 +137,6 @@ def _replayed_lines(done: Json) -> Iterator[str]:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Shape:
-    """How rows are shown: in a table on a terminal, else a line each."""
-
-    nothing: str
-    headings: Sequence[str]
-    cells: Callable[[Json], Sequence[str]]
-
-
 _OWED = ("target", "owed since", "state", "attempts", "next try", "tells", "last error")
 _DEAD = ("id", "target", "given up", "attempts", "tells", "why")
 
@@ -195,24 +162,6 @@ def _told(part: Json) -> str:
     more = ", …" if part["number"] > len(part["names"]) > 0 else ""
     what = f": {names}{more}" if names else ""
     return f"{part['number']} {part['alertname']} {part['status']}{what}"
-
-
-def _show(found: Sequence[Json], shape: _Shape) -> None:
-    console = Console(highlight=False)
-    rows = [[one_line(cell) for cell in shape.cells(one)] for one in found]
-    if not rows:
-        click.echo(shape.nothing)
-    elif console.is_terminal:
-        table = Table(*shape.headings)
-        for row in rows:
-            table.add_row(*(Text(cell, overflow="fold") for cell in row))
-        console.print(table)
-    else:
-        for row in rows:
-            pairs = zip(shape.headings, row, strict=True)
-            click.echo(", ".join(f"{heading} {cell}" for heading, cell in pairs))
-    if len(found) == MOST:
-        click.echo(f"only the first {MOST} are shown", err=True)
 
 
 def _asked(what: str, receiver: str | None, url: str, token_file: Path | None) -> Sequence[Json]:

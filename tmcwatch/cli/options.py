@@ -1,9 +1,13 @@
 """Options that several commands have."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 config_option = click.option(
     "--config",
@@ -17,6 +21,26 @@ config_option = click.option(
 )
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def daemon_options(function: Decorated) -> Decorated:
+    """Add where the daemon answers, and by which token."""
+    url = click.option(
+        "--url",
+        envvar="TMCWATCH_URL",
+        show_envvar=True,
+        default="http://127.0.0.1:10477",
+        show_default=True,
+        help="Where the daemon answers.",
+    )
+    token = click.option(
+        "--token-file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="The bearer token, where the daemon asks for one; to change, it must allow changes.",
+    )
+    return url(token(function))
+
 
 window_option = click.option(
     "--window",

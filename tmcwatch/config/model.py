@@ -201,6 +201,14 @@ class StormSetting(Section):
     """In which time."""
 
 
+class Templates(Section):
+    """The operator's own words, where ours will not do."""
+
+    folder: FileName | None = None
+    """Holds any of `title.j2`, `message.txt.j2`, `message.md.j2` and `message.html.j2`, which take
+    the place of ours; when one changes, the file is loaded again."""
+
+
 class Receiver(Section):
     """People or systems that are told; the kinds of notifiers are added as further keys."""
 
@@ -209,6 +217,8 @@ class Receiver(Section):
     """Whether the end of an alert is told too."""
     on_uncertain: Literal["resend", "hold"] = "resend"
     """After a crash in the midst of sending: send again, or hold the message back."""
+    templates: Templates = Templates()
+    """For this receiver, instead of those for all."""
     storm: Annotated[StormSetting | None, BeforeValidator(off_is_none)] = StormSetting()
     """When it is told one summary instead of everything; `off` to be told everything always."""
 
@@ -274,6 +284,7 @@ class Config(Section):
     """How long before its end a silence that still mutes something is told of; `0s` for never."""
     time_zone: TimeZone = ZoneInfo("UTC")
     """Of the times in messages."""
+    templates: Templates = Templates()
     http: Http = Http()
     log: Log = Log()
     grace: Annotated[Duration, between(timedelta(seconds=1), timedelta(hours=1))] = timedelta(

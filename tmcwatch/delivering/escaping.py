@@ -4,11 +4,15 @@ import html
 import re
 from urllib.parse import urlsplit
 
-from tmcwatch.domain.harmless import SPACES, plain
+from tmcwatch.domain.harmless import SPACES, plain, tagless
 
 LONGEST_ADDRESS = 2_000
 
-_MARKUP = re.compile(r"([\\`*_\[\]()#|~!{}$])")
+# What may be markup in one dialect or another. Left alone is what is markup in none, so that
+# chats that know no backslashes show names as they are: `load_customers`, `select * from x`.
+_MARKUP = re.compile(
+    r"(?<=[^\W_])_+(?=[^\W_])|(?<= )\*(?= )|(?P<markup>[\\`*_\[\]#|~{}$<>]|&(?=#|\w))"
+)
 _LINE_START = re.compile(r"^(\d*)([-+=.)])")
 _UNSAFE_IN_ADDRESS = re.compile(r"[^A-Za-z0-9\-._~:/?#@&=+,;%$]")
 
@@ -21,8 +25,12 @@ class Address(str):
 
 def markdown(text: str) -> str:
     """Answer with a line that Markdown shows as it is, whatever dialect reads it."""
-    line = html.escape(plain(text), quote=False)
-    return _LINE_START.sub(r"\1\\\2", _MARKUP.sub(r"\\\1", line))
+    escaped = _MARKUP.sub(_backslashed, tagless(plain(text)))
+    return _LINE_START.sub(r"\1\\\2", escaped)
+
+
+def _backslashed(found: re.Match[str]) -> str:
+    return f"\\{found[0]}" if found["markup"] else found[0]
 
 
 def hypertext(text: str) -> str:

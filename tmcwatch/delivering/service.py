@@ -155,7 +155,7 @@ class _Worker:
             if resend:
                 await self._release(delivery)
             else:
-                await self._bury(delivery, _HELD)
+                await self._hold(delivery)
 
     async def _release(self, delivery: DeliveryId) -> None:
         now = self._means.now()
@@ -309,20 +309,22 @@ class _Worker:
         self._trouble = trouble
         self._told(trouble)
 
-    async def _bury(
-        self, delivery: DeliveryId, error: str, trouble: Trouble | None = None
-    ) -> None:
+    async def _hold(self, delivery: DeliveryId) -> None:
+        now = self._means.now()
+        await self._write(lambda c: outbox.hold(c, delivery, _HELD, now))
+        log.warning("delivery_held", target=self._target.name, delivery=delivery)
+
+    async def _bury(self, delivery: DeliveryId, error: str, trouble: Trouble) -> None:
         text = error[:_LONGEST_TEXT]
         await self._write(lambda c: self._buried(c, delivery, text, trouble))
         log.warning("delivery_dead", target=self._target.name, delivery=delivery, error=text)
 
     def _buried(
-        self, connection: Connection, delivery: DeliveryId, text: str, trouble: Trouble | None
+        self, connection: Connection, delivery: DeliveryId, text: str, trouble: Trouble
     ) -> None:
         outbox.bury(connection, delivery, text, self._means.now())
-        if trouble is not None:
-            save_trouble(connection, self._target.name, trouble)
-            tell_failing(connection, self._target.name, self._target.receiver, trouble)
+        save_trouble(connection, self._target.name, trouble)
+        tell_failing(connection, self._target.name, self._target.receiver, trouble)
 
     def _told(self, trouble: Trouble) -> None:
         if not self._is_told:

@@ -1,7 +1,6 @@
 """What the summary of a storm says beside the few alerts that it lists."""
 
 from tmcwatch.domain.harmless import cut
-from tmcwatch.domain.message import Message
 from tmcwatch.domain.storm import StormFacts
 
 _MOST_COUNTED = 5
@@ -16,15 +15,16 @@ def counts_of(storm: StormFacts) -> str:
     return f"STORM: {', '.join(counts)}"
 
 
-def rest_of(message: Message) -> str:
-    """Answer with what a summary does not list, and what it is all about."""
-    if message.storm is None:
-        return ""
-    about = (
+def summary_of(storm: StormFacts, *, since: str, counted: bool) -> str:
+    """Answer with what it is all about, which is more than the few that are listed."""
+    about = [
         f"by {name}: "
         + ", ".join(f"{cut(text, _LONGEST_NAME)} {count:,}" for text, count in these)
-        for name, counts in message.storm.counts.items()
-        if (these := list(counts.items())[:_MOST_COUNTED])
-    )
-    more = f"And {message.unlisted:,} more. " if message.unlisted else ""
-    return f"{more}In all {message.storm.alerts:,} alerts, {'; '.join(about)}."
+        for name, counts in storm.counts.items()
+        if counted and (these := list(counts.items())[:_MOST_COUNTED])
+    ]
+    return f"{storm.alerts:,} alerts since {since}{', ' if about else ''}{'; '.join(about)}."
+
+
+def rest_of(storm: StormFacts, *, listed: int) -> str:
+    return f"And {storm.alerts - listed:,} more." if storm.alerts > listed else ""

@@ -1,49 +1,94 @@
 """Puts a message into words: plain text, Markdown and HTML from one set of templates."""
 
-from collections.abc import Callable
-from datetime import tzinfo
-from functools import cache
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from itertools import islice
 
-from jinja2 import PackageLoader, StrictUndefined
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+import structlog
 
-from tmcwatch.delivering.escaping import Address, hypertext, markdown
-from tmcwatch.delivering.view import View, view_of
-from tmcwatch.domain.harmless import cut, plain
-from tmcwatch.domain.message import Message, Words
+from tmcwatch.delivering.brevity import Brevity, brevities
+from tmcwatch.delivering.rendering import TemplateBroken, Templates
+from tmcwatch.delivering.samples import SAMPLES
+from tmcwatch.delivering.view import View, reference_of, view_of
+from tmcwatch.domain.harmless import cut
+from tmcwatch.domain.message import Message, Wish, Words
+
+log = structlog.get_logger()
 
 LONGEST_TITLE = 200
+OURS = Templates()
+_FORMATS = {"text": "message.txt.j2", "markdown": "message.md.j2", "html": "message.html.j2"}
 
 
-def words_for(message: Message, *, time_zone: tzinfo) -> Words:
-    view = view_of(message, time_zone=time_zone)
-    return Words(
-        title=cut(_render("title.j2", plain, view).replace("\n", " "), LONGEST_TITLE),
-        text=_render("message.txt.j2", plain, view),
-        markdown=_render("message.md.j2", markdown, view),
-        html=_render("message.html.j2", hypertext, view),
-    )
+def words_for(message: Message, *, time_zone: tzinfo, templates: Templates = OURS) -> Words:
+    """Put a message into words; a template that breaks never loses it: ours takes its place."""
+    words = _Speaker(message, time_zone, templates).words(Wish())
+    assert words is not None  # noqa: S101 - unshortened words there always are
+    return words
 
 
-def _render(template: str, escape: Callable[[str], str], view: View) -> str:
-    pieces = {name: getattr(view, name) for name in View.__slots__}
-    return _environment(escape).get_template(template).render(pieces).strip()
+@dataclass(frozen=True, slots=True)
+class _Speaker:
+    """One message, to be put into words as often as a service finds them too long."""
+
+    message: Message
+    time_zone: tzinfo
+    templates: Templates
+    broken: dict[str, TemplateBroken] = field(default_factory=dict)
+
+    def words(self, wish: Wish) -> Words | None:
+        count = max(len(self.message.alerts), 1)
+        brevity = next(islice(brevities(count), wish.shortened, None), None)
+        if brevity is None:
+            return None
+
+        def view(note: str) -> View:
+            return view_of(
+                self.message,
+                time_zone=self.time_zone,
+                brevity=brevity,
+                below_title=wish.below_title,
+                note=note,
+            )
+
+        formats = {
+            name: self._render(template, view) if wish.only in {None, name} else ""
+            for name, template in _FORMATS.items()
+        }
+        return Words(
+            title=cut(self._render("title.j2", view).replace("\n", " "), LONGEST_TITLE),
+            **formats,
+            reference=reference_of(self.message),
+            reworded=self.words,
+        )
+
+    def _render(self, name: str, view: Callable[[str], View]) -> str:
+        if name not in self.broken:
+            try:
+                return self.templates.render(name, pieces_of(view("")))
+            except TemplateBroken as error:
+                if self.templates.are_ours:
+                    raise
+                log.warning("template_broken", file=error.file, line=error.line, text=error.text)
+                self.broken[name] = error
+        note = f"The template could not be used: {self.broken[name]}"
+        return OURS.render(name, pieces_of(view(cut(note, LONGEST_TITLE))))
 
 
-@cache
-def _environment(escape: Callable[[str], str]) -> ImmutableSandboxedEnvironment:
-    """Answer with an environment in which every expression is escaped: no template can forget."""
+def pieces_of(view: View) -> dict[str, object]:
+    """Answer with what a template may speak of, by name."""
+    return {name: getattr(view, name) for name in View.__slots__}
 
-    def escaped(value: object) -> str:
-        if isinstance(value, Address) and escape is not hypertext:
-            return value
-        return escape(str(value))
 
-    return ImmutableSandboxedEnvironment(
-        loader=PackageLoader("tmcwatch.delivering"),
-        autoescape=False,  # `finalize` escapes, for three formats
-        finalize=escaped,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+def tried(templates: Templates) -> Iterator[TemplateBroken]:
+    """Answer with what breaks as sample messages are put into words, long and short."""
+    for message in SAMPLES.values():
+        shortest = list(brevities(len(message.alerts)))[-1]
+        for brevity, below_title in ((Brevity(), False), (shortest, True)):
+            view = view_of(message, time_zone=UTC, brevity=brevity, below_title=below_title)
+            for name in templates.replaced:
+                try:
+                    templates.render(name, pieces_of(view))
+                except TemplateBroken as error:
+                    yield error

@@ -15,6 +15,8 @@ LONGEST_RETRY = timedelta(minutes=10)
 GIVE_UP_AFTER = timedelta(hours=72)
 MOST_TOGETHER = 8
 """Messages on their way to one target at once."""
+HELD = "unknown"
+"""The receipt of a dead letter that may have arrived, and is held back for that."""
 _MOST_DOUBLINGS = 20  # clamps the exponent: weeks of attempts must not overflow
 
 

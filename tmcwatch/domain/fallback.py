@@ -34,6 +34,7 @@ def _with_branches(route: Route, preferred: Sequence[str]) -> Route:
         receiver=other,
         matchers=(_is("rule", FAILING), _is("name", route.receiver)),
         goes_on=False,
+        stands_in=True,
         routes=(),
     )
     # After the others: whom a branch tells, the route itself would not tell.

@@ -8,8 +8,11 @@ _HARMFUL = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e007f\ud800-\udfff]"
 )
-# Words and marks by which chats call people: `@here`, `<!channel>`, `<@U024BE7LH>`.
-_CALLS = re.compile(r"(?i)[@\uff20](?=(?:everyone|here|channel|all)\b)|<(?=[!@#])")
+# Words and marks by which chats call people: `@here`, `@ann`, `<!channel>`, `<@U024BE7LH>`. The
+# `@` of an e-mail address follows a letter and calls nobody.
+_CALLS = re.compile(
+    r"(?i)[@\uff20](?=(?:everyone|here|channel|all)\b)|(?<!\w)[@\uff20](?=\w)|<(?=[!@#])"
+)
 # What begins a tag where a text is taken for HTML; an `a < b` does not.
 _TAGS = re.compile(r"<(?=[A-Za-z/!?])")
 

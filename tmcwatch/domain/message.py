@@ -1,7 +1,7 @@
 """Messages: what one delivery tells one receiver, as facts; the words are made when it is sent."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from tmcwatch.domain.alert import Alert, AlertId, Severity, Status
@@ -53,6 +53,22 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """How a message is to be put into words for one service."""
+
+    shortened: int = 0
+    """How many times to leave out what matters least; 0 tells everything."""
+    below_title: bool = False
+    """Whether it is read right below the title, which it then does not say again."""
+    only: str | None = None
+    """`text`, `markdown` or `html` where the other two need not be made."""
+
+
+def _in_no_other_words(_wish: Wish) -> "Words | None":
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
     """A message in words, each format safe for its kind of reader."""
 
@@ -61,6 +77,12 @@ class Words:
     text: str
     markdown: str
     html: str
+    reference: str = ""
+    """Short, and the same in each message about the same alert, or the same group of several."""
+    reworded: Callable[[Wish], "Words | None"] = field(
+        default=_in_no_other_words, repr=False, compare=False
+    )
+    """The same message in other words; None where it cannot be any shorter."""
 
 
 def merged(older: Message, newer: Message) -> Message:

@@ -1,10 +1,10 @@
 """Mirroring: which alerts a mirror of our state shows, as firing or as over."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from tmcwatch.domain.alert import Alert, AlertId, Status
+from tmcwatch.domain.alert import Alert, Status
 from tmcwatch.domain.built_in import NOTICES
 from tmcwatch.domain.condition import Condition
 from tmcwatch.domain.parking import FAILING, NO_ACCOUNT, RECEIVER
@@ -19,9 +19,7 @@ SHOWN_FOR = OVER_FOR + NOTICED_FOR
 LabelSet = frozenset[tuple[str, str]]
 
 
-def mirrored(
-    alerts: Iterable[Alert], *, muted: Collection[AlertId] = (), now: datetime
-) -> tuple[Alert, ...]:
+def mirrored(alerts: Iterable[Alert], *, now: datetime) -> tuple[Alert, ...]:
     """Answer with the alerts that a mirror shows, one for each label set.
 
     A mirror knows an alert by its labels, which two episodes of a rule on a task may share: what
@@ -29,8 +27,8 @@ def mirrored(
     """
     shown: dict[LabelSet, Alert] = {}
     for alert in alerts:
-        if alert.due_at is not None or alert.id in muted:
-            continue
+        if alert.due_at is not None:
+            continue  # the time of its rule runs: it is not to be told yet
         one = _as_noticed(alert, now) if alert.rule in NOTICES else alert
         if _is_shown(one, now):
             known = shown.get(label_set(one))

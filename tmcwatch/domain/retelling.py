@@ -53,4 +53,6 @@ def _now(alert: Alert, known: Mapping[AlertId, Alert]) -> Alert | None:
     present = known.get(alert.id)
     if present is None:  # only what ended long ago is forgotten
         return alert if alert.status is Status.RESOLVED else None
-    return None if present.end_reason is EndReason.CLOSED else present
+    # Who knows that it fires is to know that it was closed; nobody else need hear of it.
+    was_closed = present.end_reason is EndReason.CLOSED and alert.status is Status.FIRING
+    return None if was_closed else present

@@ -25,11 +25,21 @@ class Route:
     active_in: tuple[str, ...] = ()
     """Time intervals outside of which nothing is told here; without any, it always is."""
     routes: tuple["Route", ...] = ()
+    stands_in: bool = False
+    """Whether it tells instead of a receiver that fails: only whom no other route tells."""
 
 
 def routes_for(root: Route, labels: Mapping[str, str]) -> tuple[Route, ...]:
     """Answer with the deepest matching routes, in tree order; the root always matches."""
-    return tuple(_matching(root, labels))
+    found = tuple(_matching(root, labels))
+    told = {route.receiver for route in found if not route.stands_in}
+    kept = []
+    for route in found:
+        if route.stands_in and route.receiver in told:
+            continue
+        told.add(route.receiver)
+        kept.append(route)
+    return tuple(kept)
 
 
 def _matching(route: Route, labels: Mapping[str, str]) -> Iterator[Route]:

@@ -1,5 +1,6 @@
 """Who may ask and who may change: bearer tokens with a name."""
 
+import base64
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -25,8 +26,21 @@ class Refusal:
     text: str
 
 
+class Scheme(StrEnum):
+    """How a token is sent."""
+
+    BEARER = "bearer"
+    BASIC = "basic"
+    """As the password of a browser's login. Only for pages: a browser sends it by itself, on
+    behalf of any page, so that what takes it has to look where a request comes from."""
+
+
 def refusal(
-    authorization: str | None, tokens: Sequence[AccessToken], *, needed: May
+    authorization: str | None,
+    tokens: Sequence[AccessToken],
+    *,
+    needed: May,
+    scheme: Scheme = Scheme.BEARER,
 ) -> Refusal | None:
     """Answer why a request may not do what it asks, or None if it may.
 
@@ -37,22 +51,42 @@ def refusal(
         if needed is May.READ:
             return None
         return Refusal(status=403, text="off: no token configured that may change anything")
-    token = _token_of(authorization, tokens)
+    token = token_of(authorization, tokens, scheme=scheme)
     if token is None:
-        return Refusal(status=401, text="a valid bearer token is needed")
+        what = "a valid bearer token" if scheme is Scheme.BEARER else "a login"
+        return Refusal(status=401, text=f"{what} is needed")
     if needed is May.CHANGE and token.may is not May.CHANGE:
         return Refusal(status=403, text=f"token {token.name} may only read")
     return None
 
 
-def _token_of(authorization: str | None, tokens: Sequence[AccessToken]) -> AccessToken | None:
-    scheme, _, given = (authorization or "").partition(" ")
-    if scheme.lower() != "bearer":
+def token_of(
+    authorization: str | None,
+    tokens: Sequence[AccessToken],
+    *,
+    scheme: Scheme = Scheme.BEARER,
+) -> AccessToken | None:
+    """Answer with the token that a request was made with, None where it is none of these."""
+    given_scheme, _, given = (authorization or "").partition(" ")
+    if given_scheme.lower() != scheme.value:
         return None
     # Headers reach us decoded as latin-1: this gives back the bytes that were sent.
     sent = given.strip().encode("latin-1", "replace")
+    if scheme is Scheme.BASIC:
+        _, _, sent = login(authorization).partition(b":")
     # All are compared, and each in constant time: how long it takes tells nothing.
     fitting = [
         token for token in tokens if hmac.compare_digest(token.secret.encode(), sent) and sent
     ]
     return fitting[0] if fitting else None
+
+
+def login(authorization: str | None) -> bytes:
+    """Answer with `user:password` of a browser's login, or nothing."""
+    scheme, _, given = (authorization or "").partition(" ")
+    if scheme.lower() != Scheme.BASIC:
+        return b""
+    try:
+        return base64.b64decode(given.strip(), validate=True)
+    except ValueError:
+        return b""

@@ -221,7 +221,7 @@ def demo() -> Scenario:
                 task="sync_contacts",
                 lasts=seconds(1),
                 ends="DEPLOY_FAILED",
-                reason="REMOTE_ENGINE_UNAVAILABLE",
+                reason="MAX_DEPLOYMENT_ATTEMPTS_REACHED",
             ),
             StagedPlanRun(
                 after=seconds(8), plan="nightly_sales", fails_at_step=2, step_lasts=seconds(4)

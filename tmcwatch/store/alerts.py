@@ -160,6 +160,12 @@ def load_alert(connection: Connection, id_: AlertId) -> Alert | None:
     return None if values is None else alert_of(values)
 
 
+def load_alerts(connection: Connection, ids: Iterable[AlertId]) -> dict[AlertId, Alert]:
+    """Answer with those of these alerts that there are."""
+    found = connection.execute(select(alerts).where(alerts.c.id.in_(list(ids))))
+    return {AlertId(values.id): alert_of(values) for values in found}
+
+
 def open_alerts(connection: Connection) -> tuple[Alert, ...]:
     """Answer with every open alert, oldest first."""
     query = select(alerts).where(alerts.c.ends_at.is_(None))

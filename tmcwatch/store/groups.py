@@ -52,15 +52,6 @@ _SAVED_GROUP = _NEW_GROUP.on_conflict_do_update(
         if column.name != "key"
     },
 )
-_TOLD_OF_SUCCESSOR = (
-    select(groups.c.receiver)
-    .join(members, members.c.group_key == groups.c.key)
-    .where(members.c.alert == bindparam("asked_successor"))
-)
-_LEAVE = delete(members).where(
-    members.c.alert == bindparam("asked_alert"),
-    members.c.group_key.in_(select(groups.c.key).where(groups.c.receiver.in_(_TOLD_OF_SUCCESSOR))),
-)
 _MEMBERS = (
     select(alerts, *_OF_MEMBERS)
     .join(members, members.c.alert == alerts.c.id)
@@ -80,6 +71,18 @@ _SAVED_MEMBER = _NEW_MEMBER.on_conflict_do_update(
 )
 _MEMBER_LEAVES = delete(members).where(
     members.c.group_key == bindparam("left_group"), members.c.alert == bindparam("left_by")
+)
+_LEAVE = delete(members).where(
+    members.c.alert == bindparam("asked_id"),
+    members.c.group_key.in_(
+        select(groups.c.key).where(
+            groups.c.receiver.in_(
+                select(groups.c.receiver)
+                .join(members, members.c.group_key == groups.c.key)
+                .where(members.c.alert == bindparam("successor"))
+            )
+        )
+    ),
 )
 _PLACES = (
     select(members, groups.c.receiver)
@@ -216,11 +219,6 @@ def places_of(connection: Connection, ids: Iterable[AlertId]) -> Mapping[AlertId
     return found
 
 
-def leave_to(connection: Connection, alert: AlertId, successor: AlertId) -> None:
-    """Take an alert out of the groups whose receivers are told of its successor instead."""
-    connection.execute(_LEAVE, {"asked_alert": alert, "asked_successor": successor})
-
-
 def groups_of(connection: Connection, alert: AlertId) -> frozenset[str]:
     """Answer with the keys of the groups that an alert is in."""
     return frozenset(place.group for place in places_of(connection, [alert]).get(alert, ()))
@@ -303,3 +301,9 @@ def _member_values(group: str, member: Member) -> dict[str, object]:
 
 def _severity(text: str | None) -> Severity | None:
     return None if text is None else Severity(text)
+
+
+def leave_to(connection: Connection, alert: AlertId, successor: AlertId) -> None:
+    """Take an alert out of the groups whose receivers are told of its successor instead."""
+    asked = {"asked_id": alert, "successor": successor}
+    connection.execute(_LEAVE, asked)

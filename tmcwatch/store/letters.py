@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, func, select, update
 
 from tmcwatch.domain.alert import Alert, AlertId
-from tmcwatch.domain.delivery import Delivery, DeliveryId, State
+from tmcwatch.domain.delivery import HELD, Delivery, DeliveryId, State
 from tmcwatch.domain.grouping import about_to_tell
 from tmcwatch.domain.message import Message
 from tmcwatch.domain.retelling import retold
@@ -39,6 +39,8 @@ class Letter:
     changed_at: datetime
     due_at: datetime
     error: str | None
+    is_held: bool
+    """It may have arrived: the process died while it was sent, and it is not to be sent twice."""
     alerts: tuple[Alert, ...]
     """None of them where the facts cannot be read."""
 
@@ -129,6 +131,7 @@ def _owe_again(connection: Connection, id_: DeliveryId, message: Message, now: d
             state=State.PENDING.value,
             facts=facts_of(message),
             attempts=0,
+            receipt=None,
             due_at=stored(now),
             changed_at=stored(now),
         )
@@ -181,5 +184,6 @@ def _letter(row: Row[Any]) -> Letter:
         changed_at=loaded(row.changed_at),
         due_at=loaded(row.due_at),
         error=row.error,
+        is_held=row.receipt == HELD,
         alerts=alerts,
     )

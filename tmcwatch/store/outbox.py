@@ -16,7 +16,7 @@ from sqlalchemy import (
     update,
 )
 
-from tmcwatch.domain.delivery import Delivery, DeliveryId, State
+from tmcwatch.domain.delivery import HELD, Delivery, DeliveryId, State
 from tmcwatch.domain.message import Message, merged
 from tmcwatch.store.facts import FactsError, facts_of, message_from
 from tmcwatch.store.moments import loaded, stored
@@ -121,6 +121,11 @@ def postpone(
 def bury(connection: Connection, delivery: DeliveryId, error: str, now: datetime) -> None:
     """Give a delivery up; it is kept as a dead letter."""
     _change(connection, delivery, now, state=State.DEAD.value, error=error)
+
+
+def hold(connection: Connection, delivery: DeliveryId, error: str, now: datetime) -> None:
+    """Give up a delivery that may have arrived; it is kept as a dead letter that says so."""
+    _change(connection, delivery, now, state=State.DEAD.value, receipt=HELD, error=error)
 
 
 def bury_orphans(connection: Connection, targets: Collection[str], now: datetime) -> int:

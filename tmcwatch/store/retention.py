@@ -16,6 +16,7 @@ from tmcwatch.store.schema import (
     gaps,
     groups,
     members,
+    notes,
     silences,
     transitions,
 )
@@ -53,6 +54,12 @@ def forget(connection: Connection, before: datetime, *, told: int) -> int:
             (alerts.c.ends_at < limit)
             & (alerts.c.changed_at < limit)
             & alerts.c.id.not_in(select(members.c.alert)),
+        )
+        + _forget(
+            connection,
+            notes,
+            [notes.c.sequence],
+            (notes.c.at < limit) & notes.c.alert.not_in(select(alerts.c.id)),
         )
         + _forget(
             connection,

@@ -82,8 +82,10 @@ class _Forwarder(logging.Handler):
 def _listen_to_libraries(level: int) -> None:
     for name in LIBRARIES:
         logger = logging.getLogger(name)
-        logger.handlers = [_Forwarder()]
-        logger.setLevel(max(level, logging.WARNING))
+        forwarder = _Forwarder(max(level, logging.WARNING))
+        logger.handlers = [forwarder]
+        # Apprise keeps what a mail server replied for those who ask: it must be said at all.
+        logger.setLevel(logging.DEBUG if name == "apprise" else forwarder.level)
         logger.propagate = False
 
 

@@ -48,7 +48,7 @@ def _unrecognised(looked: Looked, status: str) -> Condition:
         account=looked.account,
         kind=looked.kind,
         subject=status,
-        name=status,
+        name=looked.account,
         text=(
             f"TMC shows {looked.kind.value}s of {looked.account} with the status {status!r}, "
             "which this version of tmcwatch does not know: they do not count as ended, and are "

@@ -1,6 +1,7 @@
 """The same timelines through our routing and grouping, in virtual time."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -18,12 +19,15 @@ from tmcwatch.app.wiring import settings_of
 from tmcwatch.config import load
 from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity
 from tmcwatch.domain.episode import ended
+from tmcwatch.domain.matcher import matcher_from
 from tmcwatch.domain.message import Message
+from tmcwatch.domain.silence import Silence
 from tmcwatch.store import schema
 from tmcwatch.store.alerts import save_alerts
 from tmcwatch.store.engine import Connection, Store
 from tmcwatch.store.facts import message_from
 from tmcwatch.store.groups import next_flush_at
+from tmcwatch.store.silences import add_silence
 
 
 def settings_for(timeline: Timeline, folder: Path) -> Settings:
@@ -68,6 +72,9 @@ class Ours:
 
     def _pass(self, connection: Connection, *, steps: Sequence[Step], now: datetime) -> None:
         for step in steps:
+            if step.verb is Verb.SILENCE:
+                add_silence(connection, _silence(step, now))
+                continue
             changed = self._after(step, now)
             save_alerts(connection, [changed])
             put_into_groups(connection, self._settings, [changed], now=now)
@@ -86,8 +93,16 @@ class Ours:
             case Verb.RECOVERS:
                 known = self._alerts[step.what]
                 self._alerts[step.what] = ended(known, EndReason.RECOVERED, at=now, now=now)
+            case Verb.RISES:
+                known = self._alerts[step.what]
+                self._alerts[step.what] = replace(
+                    known,
+                    severity=Severity(step.labels["severity"]),
+                    labels=dict(known.labels) | dict(step.labels),
+                    changed_at=now,
+                )
             case Verb.SILENCE:
-                raise AssertionError
+                raise AssertionError(step)  # it is no alert
         return self._alerts[step.what]
 
 
@@ -106,6 +121,18 @@ def _failing(step: Step, now: datetime) -> Alert:
         starts_at=now,
         opened_at=now,
         changed_at=now,
+    )
+
+
+def _silence(step: Step, now: datetime) -> Silence:
+    return Silence(
+        id=f"silence-{step.at}",
+        matchers=(matcher_from(step.what),),
+        created_by="a test",
+        comment="compared",
+        created_at=now,
+        starts_at=now,
+        ends_at=_moment(step.until),
     )
 
 

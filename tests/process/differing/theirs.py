@@ -42,7 +42,10 @@ def config_for(timelines: Iterable[Timeline], inbox: str) -> str:
         for rule in timeline.muting.get("inhibit_rules", ())
     ]
     intervals = [
-        interval | {"name": f"{timeline.name}/{interval['name']}"}
+        {
+            "name": f"{timeline.name}/{interval['name']}",
+            "time_intervals": interval["intervals"],
+        }
         for timeline in timelines
         for interval in timeline.muting.get("time_intervals", ())
     ]
@@ -77,19 +80,17 @@ def _inhibition(timeline: Timeline, rule: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def play(timelines: Sequence[Timeline], address: str) -> float:
-    """Let everything happen at its time; answers with how late the latest step was."""
+def play(timelines: Sequence[Timeline], address: str) -> None:
+    """Let everything happen at its time, and wait until everything is told."""
     steps = [(step.at, timeline, step) for timeline in timelines for step in timeline.steps]
-    began, latest = time.monotonic(), 0.0
+    began = time.monotonic()
     with httpx.Client(base_url=f"{address}/api/v2", timeout=10) as http:
         api = _Api(http)
         for at, timeline, step in sorted(steps, key=lambda each: each[0]):
             time.sleep(max(began + at - time.monotonic(), 0))
             api.pass_on(timeline, step)
-            latest = max(latest, time.monotonic() - began - at)
     # That nothing more is told shows only by waiting.
     time.sleep(max(timeline.until for timeline in timelines) - (time.monotonic() - began))
-    return latest
 
 
 class _Api:
@@ -100,19 +101,29 @@ class _Api:
         self._firing: dict[tuple[str, str], dict[str, Any]] = {}
 
     def pass_on(self, timeline: Timeline, step: Step) -> None:
-        now = datetime.now(UTC)
+        now, key = datetime.now(UTC), (timeline.name, step.what)
         match step.verb:
             case Verb.FAILS:
-                ends_at = (now + timedelta(hours=1)).isoformat()
                 labels = labels_of(step) | {OURS: timeline.name}
-                alert = {"labels": labels, "startsAt": now.isoformat(), "endsAt": ends_at}
-                self._firing[timeline.name, step.what] = alert
-                self._post("/alerts", [alert])
+                self._fire(key, {"labels": labels, "startsAt": now.isoformat()})
+            case Verb.RISES:
+                # Other labels are another alert to it: the one before is over.
+                before = self._end(key, now)
+                self._fire(key, before | {"labels": before["labels"] | step.labels})
             case Verb.RECOVERS:
-                alert = self._firing.pop((timeline.name, step.what))
-                self._post("/alerts", [alert | {"endsAt": now.isoformat()}])
+                self._end(key, now)
             case Verb.SILENCE:
                 self._post("/silences", _silence(timeline, step, now))
+
+    def _fire(self, key: tuple[str, str], alert: dict[str, Any]) -> None:
+        ends_at = datetime.now(UTC) + timedelta(hours=1)
+        self._firing[key] = alert
+        self._post("/alerts", [alert | {"endsAt": ends_at.isoformat()}])
+
+    def _end(self, key: tuple[str, str], now: datetime) -> dict[str, Any]:
+        alert = self._firing.pop(key)
+        self._post("/alerts", [alert | {"endsAt": now.isoformat()}])
+        return alert
 
     def _post(self, path: str, body: object) -> None:
         self._http.post(path, json=body).raise_for_status()

@@ -22,6 +22,7 @@ _STEP = re.compile(r"(?P<at>[\d.]+)s? (?P<verb>\w+) (?P<what>\S+)(?P<rest>.*)")
 class Verb(StrEnum):
     FAILS = "fails"
     RECOVERS = "recovers"
+    RISES = "rises"
     SILENCE = "silence"
 
 
@@ -88,10 +89,21 @@ def child(receiver: str | None, *matchers: str, **changes: Any) -> dict[str, Any
     return named | {"matchers": list(matchers)} | changes
 
 
-CAUSE = {
-    "source_matchers": ['severity="critical"'],
-    "target_matchers": ['severity="warning"'],
-    "equal": ["env"],
+EXPLAINED = {
+    "inhibit_rules": [
+        {
+            "source_matchers": ['severity="critical"'],
+            "target_matchers": ['severity="warning"'],
+            "equal": ["env"],
+        }
+    ]
+}
+DAY = {"start_time": "00:00", "end_time": "24:00"}
+CALENDAR = {
+    "time_intervals": [
+        {"name": "always", "intervals": [{"times": [DAY]}]},
+        {"name": "long ago", "intervals": [{"years": ["1999"]}]},
+    ]
 }
 TIMELINES = (
     timeline("batching", "0s fails a\n0.3s fails b"),
@@ -110,6 +122,7 @@ TIMELINES = (
     timeline("fails again", "0s fails a\n2s recovers a\n6s fails a"),
     timeline("fails again before its end was told", "0s fails a\n1.8s recovers a\n2.2s fails a"),
     timeline("quiet for longer than the interval", "0s fails a\n3.7s fails b\n4.3s fails c"),
+    timeline("quiet, and then on both sides of a tick", "0s fails a\n4.5s fails b\n5.4s fails c"),
     timeline(
         "continue",
         "0s fails a severity=critical\n0s fails b\n2s recovers a",
@@ -141,8 +154,70 @@ TIMELINES = (
         "0s fails a team=core\n0s fails b",
         routes=[child("core", 'team="core"'), child("nobody", 'team=""')],
     ),
+    timeline(
+        "two routes to one receiver",
+        "0s fails a",
+        routes=[
+            child("team", 'name="a"', group_by=["name"], **{"continue": True}),
+            child("team", 'env="prod"'),
+        ],
+    ),
+    timeline("severity rises", "0s fails a\n2s rises a severity=critical\n4s recovers a"),
+    timeline("inhibited", "0s fails a severity=critical\n0.3s fails b", muting=EXPLAINED),
+    timeline(
+        "inhibited only in the same place",
+        "0s fails a severity=critical\n0.3s fails b env=test",
+        muting=EXPLAINED,
+    ),
+    timeline(
+        "the cause ends first",
+        "0s fails a severity=critical\n0.3s fails b\n2s recovers a",
+        muting=EXPLAINED,
+    ),
+    timeline(
+        "cause and effect end together",
+        "0s fails a severity=critical\n0.3s fails b\n2s recovers a\n2s recovers b",
+        muting=EXPLAINED,
+    ),
+    timeline(
+        "inhibited after it was told",
+        "0s fails a\n2s fails b severity=critical\n4s recovers a\n6s recovers b",
+        muting=EXPLAINED,
+    ),
+    timeline("silenced until it expires", '0s silence name="a" 4.3s\n0.3s fails a'),
+    timeline("silenced and over", '0s silence name="a" 4.3s\n0.3s fails a\n2.3s recovers a'),
+    timeline("silenced beside others", '0s silence name="a" 8s\n0.3s fails a\n0.3s fails b'),
+    timeline("silenced after it was told", '0s fails a\n2s silence name="a" 6s\n4s recovers a'),
+    timeline(
+        "muted in an interval",
+        "0s fails a\n2s recovers a",
+        muting=CALENDAR,
+        routes=[child("team", 'name="a"', mute_time_intervals=["always"])],
+    ),
+    timeline(
+        "outside the active interval",
+        "0s fails a",
+        muting=CALENDAR,
+        routes=[child("team", 'name="a"', active_time_intervals=["long ago"])],
+    ),
+    timeline(
+        "muted in one branch only",
+        "0s fails a",
+        muting=CALENDAR,
+        routes=[
+            child("quiet", 'name="a"', mute_time_intervals=["always"], **{"continue": True}),
+            child("audit", 'name="a"', active_time_intervals=["always"]),
+        ],
+    ),
 )
-NOTHING = frozenset({"resolved before it was told"})
+NOTHING = frozenset(
+    {
+        "resolved before it was told",
+        "silenced and over",
+        "muted in an interval",
+        "outside the active interval",
+    }
+)
 """The timelines of which Alertmanager tells nothing at all."""
 DIFFERENCES: Mapping[str, str] = {
     "resolved before it was told": (
@@ -152,6 +227,34 @@ DIFFERENCES: Mapping[str, str] = {
     "fails again before its end was told": (
         "An alert never reopens: the end of the one and the new one are told together;"
         " to Alertmanager it never ended."
+    ),
+    "quiet, and then on both sides of a tick": (
+        "In a group that was quiet for `group_interval`, news waits `group_wait` for company;"
+        " Alertmanager tells at each tick of the interval, which may part what happens together."
+    ),
+    "two routes to one receiver": (
+        "A receiver is told of an alert once, by the first route that leads to it;"
+        " Alertmanager tells it in a group of each."
+    ),
+    "severity rises": (
+        "A severity that rises is told as a change of the same alert;"
+        " to Alertmanager that is another alert, and the one before is over."
+    ),
+    "the cause ends first": (
+        "What broke while its cause lasted stays explained by it;"
+        " Alertmanager tells it once the cause is over."
+    ),
+    "inhibited after it was told": (
+        "What was told is counted as firing until it is over, also while something explains it;"
+        " Alertmanager leaves it out."
+    ),
+    "cause and effect end together": (
+        "The end of an alert that was never told, as it was muted, is not told;"
+        " Alertmanager tells it."
+    ),
+    "silenced after it was told": (
+        "The end of an alert that was told is told once the silence is over;"
+        " Alertmanager never tells it."
     ),
 }
 """The timelines that are told otherwise on purpose, and why."""

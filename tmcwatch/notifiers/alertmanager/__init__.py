@@ -51,10 +51,9 @@ class Alertmanager:
         self._hidden = _hidden(options)
 
     async def send(self, message: Message, words: Words) -> Receipt:  # noqa: ARG002 - facts, not prose
-        until = self._now() + self._options.lasts
-        pushed = [
-            stated(alert, until=until, link=message.external_url) for alert in message.alerts
-        ]
+        now, link = self._now(), message.external_url
+        until = now + self._options.lasts
+        pushed = [stated(alert, now=now, until=until, link=link) for alert in message.alerts]
         refused = await self._push(pushed)
         if refused is None:
             return Receipt(text=f"{len(pushed)} accepted by {self._host}")

@@ -20,12 +20,12 @@ class Stated(TypedDict, total=False):
     generatorURL: str
 
 
-def stated(alert: Alert, *, until: datetime, link: str) -> Stated:
+def stated(alert: Alert, *, now: datetime, until: datetime, link: str) -> Stated:
     """Answer with the alert, which holds `until` then unless it is over."""
     ends_at = until if alert.ends_at is None else alert.ends_at
     found = Stated(
         labels=_named(labels(alert)),
-        annotations=_named(_annotations(alert)),
+        annotations=_named(_annotations(alert, now)),
         startsAt=moment(alert.starts_at),
         endsAt=moment(max(ends_at, alert.starts_at)),
     )
@@ -35,9 +35,9 @@ def stated(alert: Alert, *, until: datetime, link: str) -> Stated:
     return found
 
 
-def _annotations(alert: Alert) -> dict[str, str]:
+def _annotations(alert: Alert, now: datetime) -> dict[str, str]:
     found = texts(alert.annotations) | {"alert_id": clean(alert.id)}
-    by = alert.attention.acknowledged_by
+    by = alert.attention.acknowledged_by if alert.attention.is_acknowledged(now) else None
     return found | ({"acknowledged_by": clean(by)} if by else {})
 
 

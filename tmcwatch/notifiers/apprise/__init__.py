@@ -1,7 +1,7 @@
 """Tells Slack, e-mail, Teams and a hundred other services, each by an Apprise URL."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, SecretStr, field_validator, model_validator
@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, SecretStr, field_validator, model_va
 from tmcwatch.domain.alert import Severity, Status
 from tmcwatch.domain.message import Message, Words
 from tmcwatch.notifiers import Notifier, NotifierError, Outside, Receipt
+from tmcwatch.notifiers.apprise.fitting import Fitting
+from tmcwatch.notifiers.apprise.mail import LOGIN, Mailing, Reply, replies, troubles
 
 IDEMPOTENT = False
 
@@ -17,6 +19,8 @@ CONNECT_WITHIN = 5.0
 SEND_WITHIN = 16.0  # inside the 20 seconds that a send has, so that its thread ends before them
 LONG_ENOUGH = 6
 """A part of a URL this long may be a secret; a shorter one is a word like `mailto`."""
+_DEBUG = 10
+_SERIOUS = frozenset({"WARNING", "ERROR", "CRITICAL"})
 _TONES = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.CRITICAL: "failure"}
 
 
@@ -48,35 +52,46 @@ class AppriseNotifier:
 
     def __init__(self, url: str, outside: Outside) -> None:
         self._in_thread = outside.in_thread
-        self._apprise, self._name = _compiled(url)
+        service = _service(url)
+        self._apprise = _alone(service)
+        self._name = str(service.service_name)
+        self._fitting = Fitting(service)
+        self._mailing = Mailing(service) if self._name == "E-Mail" else None
         self._secrets = [part for part in re.split(r"[/:@?&=]+", url) if len(part) >= LONG_ENOUGH]
 
     async def send(self, message: Message, words: Words) -> Receipt:
         result = await self._in_thread(self._notify, message, words)
         if result:
             return Receipt(text=f"accepted by {self._name}")
-        problem = _problem(result)
+        said = _said(result)
         for secret in self._secrets:
-            problem = problem.replace(secret, "…")
-        raise NotifierError(f"{self._name}: {problem}", permanent=False)
+            said = said.replace(secret, "…")
+        raise _refusal(f"{self._name}: {said}", list(replies(_lines(result))))
 
     def _notify(self, message: Message, words: Words) -> Any:  # noqa: ANN401 - apprise's own result
         over = message.status is Status.RESOLVED
-        return self._apprise.notify(
-            title=words.title,
-            body=words.text,
-            body_format="text",  # so that each service escapes what would be markup to it
+        letter = self._fitting.letter(words)
+        if self._mailing:
+            self._mailing.prepare(message, words)
+        result = self._apprise.notify(
+            title=letter.title,
+            body=letter.body,
+            body_format=letter.body_format,
             notify_type="success" if over else _TONES[message.severity],
             interpret_escapes=False,
             timeout=SEND_WITHIN,
+            # Only there it says what a mail server replied; of other services it may tell secrets.
+            log_level=_DEBUG if self._mailing else None,
         )
+        if self._mailing:
+            self._mailing.note(message, _lines(result))
+        return result
 
     async def aclose(self) -> None:
         return None
 
 
-def _compiled(url: str) -> tuple[Any, str]:
-    """Answer with an Apprise object for one service, and the service's name."""
+def _service(url: str) -> Any:  # noqa: ANN401 - apprise's own
     # Imported here: it takes half a second and 29 MiB, which only its users should pay.
     import apprise  # noqa: PLC0415
 
@@ -84,12 +99,11 @@ def _compiled(url: str) -> tuple[Any, str]:
         app_id="tmcwatch",
         app_desc="tmcwatch",
         app_url="",
+        image_url_mask="",  # no pictures of Apprise
         interpret_escapes=False,
         interpret_emojis=False,
         secure_logging=True,
     )
-    # Where Slack is made to read our plain text as Markdown, `<!channel>` calls everybody.
-    url = re.sub(r"(?i)(?<=[?&])format=markdown(?=&|$)", "format=text", url)
     service = apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
     if service is None:
         raise ValueError("no service has a URL like this")
@@ -98,22 +112,40 @@ def _compiled(url: str) -> tuple[Any, str]:
     if not re.search(r"[?&]cto=", url):
         service.socket_connect_timeout = CONNECT_WITHIN
     if not re.search(r"[?&]overflow=", url):
-        # A text that is too long would be refused by the service, again and again.
+        # What is still too long would be refused by the service, again and again.
         service.overflow_mode = apprise.OverflowMode.TRUNCATE
-    whole = apprise.Apprise(asset=asset)
+    return service
+
+
+def _alone(service: Any) -> Any:  # noqa: ANN401 - apprise's own
+    """Answer with an Apprise object for one service."""
+    import apprise  # noqa: PLC0415 - see above
+
+    whole = apprise.Apprise(asset=service.asset)
     whole.add(service)
-    return whole, str(service.service_name)
+    return whole
 
 
-def _problem(result: Any) -> str:  # noqa: ANN401 - apprise's own result
+def _refusal(text: str, replied: Sequence[Reply]) -> NotifierError:
+    """Judge by what a mail server replied; other services say nothing that could be judged."""
+    login = any(reply.number in LOGIN for reply in replied)
+    final = bool(replied) and all(reply.is_final for reply in replied)
+    return NotifierError(text, permanent=final and not login, authentication=login)
+
+
+def _said(result: Any) -> str:  # noqa: ANN401 - apprise's own result
     """Answer with what the service's plug-in said, which names no address."""
-    said = " ".join(line for line in _lines(result) if "://" not in line)
-    return said[:300] or f"not accepted ({result.status.name.lower()})"
+    warnings = [line for line in _lines(result, _SERIOUS) if "://" not in line]
+    lines = dict.fromkeys([*troubles(_lines(result)), *warnings])
+    return "; ".join(lines)[:300] or f"not accepted ({result.status.name.lower()})"
 
 
-def _lines(result: Any) -> Iterator[str]:  # noqa: ANN401 - apprise's own result
-    for entry in result.logs():
-        yield " ".join(str(entry.message).split())
+def _lines(
+    result: Any,  # noqa: ANN401 - apprise's own result
+    levels: frozenset[str] | None = None,
+) -> list[str]:
+    said = [entry for entry in result.logs() if levels is None or entry.level in levels]
+    return [" ".join(str(entry.message).split()) for entry in said]
 
 
 def targets(options: Options) -> tuple[tuple[str, Options], ...]:
@@ -133,7 +165,7 @@ def problems(options: Options) -> list[str]:
     wrong = []
     for number, url in enumerate(options.urls):
         try:
-            _compiled(url.get_secret_value())
+            _service(url.get_secret_value())
         except ValueError as error:
             scheme = url.get_secret_value().split("://", 1)[0]
             wrong.append(f"[{number}]: {scheme}://…: {error}")
