@@ -102,7 +102,7 @@ def decide(
         if alert.due_at is None:  # else it ended before it counted, and nobody was told
             changed[alert.id] = alert
     put_into_groups(connection, settings, changed.values(), now=now)
-    leave_to_successors(connection, changed.values())
+    leave_to_successors(connection, settings, changed.values(), now=now)
     flushed = flush_groups(connection, settings, now=now, most=AT_ONCE)
     return Decided(
         more=AT_ONCE in {len(ready), len(noted), flushed.groups},
