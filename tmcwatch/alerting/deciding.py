@@ -187,7 +187,7 @@ def _decided_on_all(
     changed: dict[str, Alert] = {}
     if not ready:
         return changed
-    known = known_at_first(connection, settings)
+    known = known_at_first(connection, settings, begin=ready[0][0] - 1)
     enriching = Enriching(connection=connection, settings=settings, now=now)
 
     for transition, alert in _changes(connection, settings, ready, known, enriching=enriching):
