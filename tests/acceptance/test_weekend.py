@@ -63,6 +63,7 @@ async def test_a_weekend_without_tmc_is_told_in_three_messages_at_most(stage, no
     (summary,) = (m for m in monday if m["tmcwatch"]["storm"])
     assert summary["tmcwatch"]["storm"]["counts"]["rule"]["failed"] == tasks * 3 // 4
     (digest,) = (a for a in summary["alerts"] if a["labels"]["rule"] == "away")
-    assert f"{tasks} failures, of which {tasks // 4} have recovered" in (
-        digest["annotations"]["summary"]
+    assert (
+        f"{tasks} failures, of which {tasks // 4} have recovered"
+        in (digest["annotations"]["summary"])
     )

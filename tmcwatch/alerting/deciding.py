@@ -104,7 +104,7 @@ def decide(
         if alert.due_at is None:  # else it ended before it counted, and nobody was told
             changed[alert.id] = alert
     put_into_groups(connection, settings, changed.values(), now=now)
-    leave_to_successors(connection, changed.values())
+    leave_to_successors(connection, settings, changed.values(), now=now)
     tell_together(connection, settings, released, now=now)
     flushed = flush_groups(connection, settings, now=now, most=AT_ONCE)
     return Decided(
@@ -196,7 +196,7 @@ def _decided_on_all(
     changed: dict[str, Alert] = {}
     if not ready:
         return changed
-    known = known_at_first(connection, settings)
+    known = known_at_first(connection, settings, begin=ready[0][0] - 1)
     enriching = Enriching(connection=connection, settings=settings, now=now)
 
     for transition, alert in _changes(connection, settings, ready, known, enriching=enriching):
