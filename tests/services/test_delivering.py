@@ -267,3 +267,30 @@ async def test_messages_of_one_group_are_never_on_their_way_together(house):
         ("g0-2", 0),
         ("g0-3", 1),
     ]
+
+
+async def after_a_batch(house, *answers):
+    """Play answers to messages that are sent side by side, after one that was accepted."""
+    receiver = Receiver(0.0, *answers)
+    for group in ("a", "b", "c", "d"):
+        house.owe(group=group)
+    await house.run(HOUR, target_of(receiver, idempotent=True))
+    return receiver
+
+
+async def test_a_wish_to_wait_holds_whatever_else_fails_side_by_side(house):
+    down = NotifierError("host: connect error", permanent=False)
+    receiver = await after_a_batch(house, busy(77), down)
+    assert receiver.times == [0, 0, 0, 77, 77, 77]
+
+
+async def test_of_wishes_to_wait_made_side_by_side_the_longest_holds(house):
+    receiver = await after_a_batch(house, busy(300), busy(77))
+    assert receiver.times == [0, 0, 0, 300, 300, 300]
+
+
+async def test_a_refused_login_holds_whatever_else_fails_side_by_side(house):
+    refused = NotifierError("host: answered 401", permanent=True, authentication=True)
+    down = NotifierError("host: connect error", permanent=False)
+    receiver = await after_a_batch(house, refused, down)
+    assert receiver.times[:4] == [0, 0, 0, 600]
