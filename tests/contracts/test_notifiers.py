@@ -231,6 +231,22 @@ async def test_an_answer_that_repeats_our_secrets_is_shown_without_them():
     assert error.text.isprintable()
 
 
+@pytest.mark.parametrize(
+    ("url", "quoted"),
+    [
+        (f"https://hooks.example.org/in?channel=ops&key={SECRET}&to=all", SECRET),
+        (f"https://hooks.example.org/in;v=1/{SECRET};a=b", SECRET),
+        ("https://user:hunter2%2Fsecret@hooks.example.org/in", "hunter2/secret"),
+        ("https://hooks.example.org/in?key=hunter2%3Dsecret", "hunter2=secret"),
+        ("https://hooks.example.org/hunter2%20secret", "hunter2 secret"),
+    ],
+    ids=["among others in a query", "with parameters", "password", "in a query", "in a path"],
+)
+async def test_an_answer_that_repeats_a_part_of_the_address_is_shown_without_it(url, quoted):
+    error = await failure(httpx.Response(404, text=f"what is {quoted}?"), url=url)
+    assert error.text == "hooks.example.org: answered 404: what is …?"
+
+
 async def endless():
     while True:
         yield b"x" * 10_000
