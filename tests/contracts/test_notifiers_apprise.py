@@ -173,6 +173,17 @@ async def test_a_part_of_the_url_that_a_service_repeats_is_not_shown(monkeypatch
     assert caught.value.text == "Slack: No channel …"
 
 
+async def test_a_part_of_the_url_that_is_encoded_is_not_shown_in_plain_letters(monkeypatch):
+    def refuse(self, *_args: object, **_options: object) -> bool:
+        self.logger.warning("Not allowed: on/call user")
+        return False
+
+    monkeypatch.setattr(NotifyJSON, "send", refuse)
+    with pytest.raises(NotifierError) as caught:
+        await tell(alert("a"), url="json://on%2Fcall%20user:secret@example.org/in")
+    assert caught.value.text == "JSON: Not allowed: …"
+
+
 async def test_a_service_that_says_nothing_has_at_least_failed(monkeypatch):
     monkeypatch.setattr(NotifySlack, "send", lambda *_args, **_options: False)
     with pytest.raises(NotifierError, match=r"Slack: not accepted \(failure\)"):
