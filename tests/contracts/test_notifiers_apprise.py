@@ -7,6 +7,7 @@ import anyio.to_thread
 import apprise
 import httpx
 import pytest
+from apprise.plugins.custom_json import NotifyJSON
 from apprise.plugins.slack import NotifySlack
 from pydantic import ValidationError
 
