@@ -102,6 +102,11 @@ def mirrored_every(kind):
     return notifiers.mirrored_every(kind, options)
 
 
+def test_a_kind_says_whether_it_is_told_one_by_one(kind):
+    assert notifiers.is_one_by_one(kind(("IDEMPOTENT", "ONE_BY_ONE = IDEMPOTENT")))
+    assert not notifiers.is_one_by_one(kind())
+
+
 async def test_a_sound_kind_tells(kind):
     assert await built(kind()).send(MESSAGE, WORDS) == Receipt(text="sung")
 

@@ -250,6 +250,15 @@ async def test_a_receiver_that_cannot_tell_a_repetition_is_sent_one_after_the_ot
     assert receiver.times == list(range(9))
 
 
+async def test_a_receiver_that_keeps_the_last_it_was_told_is_sent_one_after_the_other(house):
+    receiver = Receiver(0.0, 9.0)
+    for group in "abcd":
+        house.owe(group=group)
+        await anyio.sleep(1)
+    await house.run(60, target_of(receiver, idempotent=True, one_by_one=True))
+    assert [message.key for message in receiver.accepted] == ["a-1", "b-1", "c-1", "d-1"]
+
+
 async def test_messages_of_one_group_are_never_on_their_way_together(house):
     receiver = Receiver(*[1.0] * 9)
     for i in range(4):

@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
 
 PARTS = ("IDEMPOTENT", "Options", "build", "problems")
-"""What the module of a kind must have; it may have `targets` and `mirrors`."""
+"""What the module of a kind must have; it may have `targets`, `mirrors` and `ONE_BY_ONE`."""
 CLOSE_WITHIN = 5.0
 _LONGEST_REASON = 300
 
@@ -150,6 +150,11 @@ def options_of(kind: str) -> type[BaseModel]:
 
 def is_idempotent(kind: str) -> bool:
     return bool(_module(kind).IDEMPOTENT)
+
+
+def is_one_by_one(kind: str) -> bool:
+    """Tell whether a kind keeps what it was told last, so that no message may overtake another."""
+    return bool(getattr(_module(kind), "ONE_BY_ONE", False))
 
 
 def mirrored_every(kind: str, options: BaseModel) -> timedelta | None:
