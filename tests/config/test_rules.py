@@ -275,5 +275,5 @@ def test_the_name_of_the_configs_folder_is_no_pattern(tmp_path, pattern):
         file.write_text("rules: [{name: mine}]")
     (folder / "c.yaml").write_text(f"{HEAD}rule_files: ['{pattern}']")
     config = load(folder / "c.yaml", environ={})
-    assert rule_named(rules_of(config), "mine", {})
+    assert rule_named(rules_of(config), "mine", {}).enabled
     assert len(rule_files(config)) == 1
