@@ -326,6 +326,11 @@ async def test_the_log_tells_one_line_per_alert():
         ("warning", "resolved"),
     ]
     assert (lines[0]["error"], receipt.text) == ("boom", "2 written")
+    moments = [(line["starts_at"], line["ends_at"]) for line in lines]
+    assert moments == [
+        ("2026-11-20T10:00:00Z", None),
+        ("2026-11-20T10:00:00Z", "2026-11-20T10:09:00Z"),
+    ]
 
 
 def test_each_apprise_url_is_a_target_of_its_own():
