@@ -303,3 +303,19 @@ async def test_a_refused_login_holds_whatever_else_fails_side_by_side(house):
     down = NotifierError("host: connect error", permanent=False)
     receiver = await after_a_batch(house, refused, down)
     assert receiver.times[:4] == [0, 0, 0, 600]
+
+
+async def test_half_a_character_in_what_a_receiver_says_repeats_and_stops_nothing(house):
+    refusal = NotifierError("host: \ud800 answered 500", permanent=False)
+    receiver = Receiver(refusal, saying="thanks \udfff")
+    house.owe()
+    await house.run(60, target_of(receiver))
+    assert receiver.times == [0, 3]
+    assert [row.receipt for row in house.rows()] == ["thanks ?"]
+
+
+async def test_half_a_character_in_why_it_is_refused_for_good_is_written(house):
+    receiver = Receiver(NotifierError("host: \ud800 answered 404", permanent=True))
+    house.owe()
+    await house.run(60, target_of(receiver))
+    assert [(row.state, row.error) for row in house.rows()] == [("dead", "host: ? answered 404")]

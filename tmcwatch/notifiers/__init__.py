@@ -49,6 +49,12 @@ class Receipt:
         # Other packages make receipts, too, and may not check their types.
         if not isinstance(self.text, str):
             raise TypeError("the text of a receipt must be a text")
+        object.__setattr__(self, "text", _storable(self.text))
+
+
+def _storable(text: str) -> str:
+    """Answer with a text without halves of characters, which no store takes."""
+    return text.encode(errors="replace").decode()
 
 
 class NotifierError(Exception):
@@ -68,7 +74,7 @@ class NotifierError(Exception):
         super().__init__(text)
         if retry_after is not None and not isinstance(retry_after, timedelta):
             raise TypeError("retry_after must be a timedelta")
-        self.text = str(text)
+        self.text = _storable(str(text))
         self.permanent = permanent
         self.retry_after = None if retry_after is None else max(retry_after, timedelta(0))
         self.authentication = authentication
