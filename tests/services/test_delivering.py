@@ -1,5 +1,7 @@
 """The worker of a target: order, retries, shutdown and crashes, in virtual time."""
 
+from datetime import timedelta
+
 import anyio
 import pytest
 import structlog
@@ -46,6 +48,14 @@ async def test_retry_after_is_obeyed_to_the_second(house):
     await house.run(HOUR, target_of(receiver))
     assert receiver.times == [0, 77]
     assert house.observed.failed == [("oncall", "throttled")]
+
+
+async def test_a_wish_to_wait_longer_than_time_lasts_is_one_to_wait_until_it_is_given_up(house):
+    endless = NotifierError("host: answered 429", permanent=False, retry_after=timedelta.max)
+    receiver = Receiver(endless)
+    house.owe(hours_ago=71)
+    await house.run(2 * HOUR, target_of(receiver))
+    assert receiver.times == [0, HOUR]
 
 
 async def test_retry_after_holds_for_all_messages_of_the_target(house):

@@ -25,6 +25,7 @@ PARTS = ("IDEMPOTENT", "Options", "build", "problems")
 """What the module of a kind must have; it may have `targets`, `mirrors` and `ONE_BY_ONE`."""
 CLOSE_WITHIN = 5.0
 _LONGEST_REASON = 300
+_LONGEST_WAIT = timedelta(days=36_500)
 
 GROUP = "tmcwatch.notifiers"
 """The entry point group by which other packages add kinds: `name = "dotted.module"`."""
@@ -57,6 +58,11 @@ def _storable(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
+def _bounded(wait: timedelta) -> timedelta:
+    """Answer with a wait that a calendar can hold: a message is given up long before."""
+    return min(max(wait, timedelta(0)), _LONGEST_WAIT)
+
+
 class NotifierError(Exception):
     """A message was not accepted; `permanent` says that another attempt cannot help.
 
@@ -76,7 +82,7 @@ class NotifierError(Exception):
             raise TypeError("retry_after must be a timedelta")
         self.text = _storable(str(text))
         self.permanent = permanent
-        self.retry_after = None if retry_after is None else max(retry_after, timedelta(0))
+        self.retry_after = None if retry_after is None else _bounded(retry_after)
         self.authentication = authentication
 
 
