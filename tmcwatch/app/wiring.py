@@ -136,7 +136,7 @@ def scope_of(account: Account) -> Scope:
 def targets_of(config: Config, world: World, *, only: str | None = None) -> Iterable[Target]:
     """Give a target for every way of telling every receiver, or the `only` one."""
     outside = Outside(
-        http=partial(_receiver_http, world), in_thread=world.in_thread, now=world.now
+        http=partial(_receiver_http, world), in_thread=world.in_sending_thread, now=world.now
     )
     for receiver in config.receivers:
         if only not in {None, receiver.name}:
