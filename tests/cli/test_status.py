@@ -200,6 +200,15 @@ def test_a_daemon_that_is_not_there_is_one_line(call, url):
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", ["status", "alerts list", "deliveries dead"])
+@pytest.mark.parametrize("login", ["me:hunter2", "hunter2", "me:hunter2@example.org"])
+def test_a_login_in_the_address_of_the_daemon_is_not_shown(call, command, login):
+    result = call(*command.split(), TMCWATCH_URL=f"http://{login}@127.0.0.1:9")
+    assert result.exit_code == 3
+    assert "hun" not in result.output + result.stderr
+    assert "127.0.0.1:9" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [(-2, "0 s"), (3.9, "3 s"), (60, "1 min 0 s"), (3599, "59 min 59 s"), (7500, "2 h 5 min")],
