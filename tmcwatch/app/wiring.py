@@ -37,6 +37,7 @@ from tmcwatch.notifiers import (
     is_one_by_one,
     mirrored_every,
     targets,
+    wish_of,
 )
 from tmcwatch.polling.asking import List, PlanList, TaskList
 from tmcwatch.polling.looking import LookSettings
@@ -149,6 +150,7 @@ def targets_of(config: Config, world: World, *, only: str | None = None) -> Iter
                     notifier=build(kind, part, outside),
                     idempotent=is_idempotent(kind),
                     one_by_one=is_one_by_one(kind),
+                    wish=wish_of(kind),
                     on_uncertain=OnUncertain(receiver.on_uncertain),
                     mirrored_every=mirrored_every(kind, part),
                 )

@@ -12,6 +12,7 @@ from tmcwatch.notifiers.stating import moment
 log = structlog.get_logger()
 
 IDEMPOTENT = False
+READS = "title"
 
 
 class Options(BaseModel):

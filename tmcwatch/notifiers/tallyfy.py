@@ -25,6 +25,7 @@ from tmcwatch.notifiers.keeping import (
 
 IDEMPOTENT = True
 ONE_BY_ONE = True
+READS = "text"
 
 _LONGEST = {
     "title": 600,
