@@ -119,6 +119,7 @@ async def test_a_sound_kind_tells(kind):
         (("IDEMPOTENT = True", ""), "has no IDEMPOTENT in bird"),
         (("def problems", "def other"), "has no problems in bird"),
         (("(BaseModel)", ""), "has Options that are no pydantic model"),
+        (("IDEMPOTENT", "READS = 'markdwon'\nIDEMPOTENT"), "READS none of title, text, markdown"),
         ((OPTIONS, OPTIONS.replace("str", "len")), "cannot be loaded: PydanticSchemaG"),
         (("return []", FAILS), "cannot check its options: RuntimeError"),
         (("return []", "return None"), "cannot check its options: TypeError"),
@@ -136,7 +137,7 @@ async def test_a_sound_kind_tells(kind):
         ),
     ],
     ids=[
-        *("import", "syntax", "no IDEMPOTENT", "no problems", "no model", "no type"),
+        *("import", "syntax", "no IDEMPOTENT", "no problems", "no model", "no words", "no type"),
         *("problems", "nothing", "targets", "mirrors", "validator"),
     ],
 )

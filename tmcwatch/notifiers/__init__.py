@@ -22,7 +22,8 @@ Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
 
 PARTS = ("IDEMPOTENT", "Options", "build", "problems")
-"""What the module of a kind must have; it may have `targets`, `mirrors` and `ONE_BY_ONE`."""
+"""What the module of a kind must have; it may have `targets`, `mirrors`, `READS`, `ONE_BY_ONE`."""
+_WORDS = ("title", "text", "markdown", "html")
 CLOSE_WITHIN = 5.0
 _LONGEST_REASON = 300
 _LONGEST_WAIT = timedelta(days=36_500)
@@ -234,6 +235,8 @@ def _module(kind: str) -> Kind:
         raise KindError(f"the notifier {kind!r} has no {', '.join(missing)} in {KINDS[kind]}")
     if not (isinstance(module.Options, type) and issubclass(module.Options, BaseModel)):
         raise KindError(f"the notifier {kind!r} has Options that are no pydantic model")
+    if getattr(module, "READS", None) not in (None, *_WORDS):
+        raise KindError(f"the notifier {kind!r} READS none of {', '.join(_WORDS)}")
     return cast(Kind, module)
 
 
