@@ -25,6 +25,7 @@ from tmcwatch.config import (
     load,
     rule_files,
 )
+from tmcwatch.config.interpolation import FileProblem, text_of
 from tmcwatch.serving.access import AccessToken, May
 from tmcwatch.serving.application import application
 from tmcwatch.serving.server import ListenError, address_of, bind, serve
@@ -65,6 +66,8 @@ class Daemon:
         self._config = config
         self._reconfigured = reconfigured
         self._seen = self._fingerprint()
+        self._is_refused = False
+        """Whether the file as it is now is not the one that is used."""
         self._stop = anyio.Event()
         self._stopping = False
         self._reload = anyio.Lock()
@@ -139,10 +142,11 @@ class Daemon:
     def _refuse(self, problems: Sequence[str]) -> None:
         for problem in problems:
             log.error("config_refused", problem=problem)
+        self._is_refused = True
         self.parts.metrics.reloaded(ok=False, at=self._world.now())
 
     def _use(self, config: Config) -> None:
-        before = self._config
+        before, self._is_refused = self._config, False
         if (config.store.url, config.http.listen) != (before.store.url, before.http.listen):
             log.warning("restart_needed", keys=["store.url", "http.listen"])
         self._config = config
@@ -173,10 +177,12 @@ class Daemon:
         await serve(app, sock=self._sock)
 
     def _tokens(self) -> Sequence[AccessToken]:
+        # One without a secret fits nobody; left out, it would open reading to all.
         return [
-            AccessToken(name=token.name, secret=secret, may=May(token.may))
+            AccessToken(
+                name=token.name, secret=_secret(token.file, token.token), may=May(token.may)
+            )
             for token in self._config.http.tokens
-            if (secret := _secret(token.file, token.token))
         ]
 
     async def _obey_signals(self) -> None:
@@ -196,8 +202,17 @@ class Daemon:
         """
         while True:
             await anyio.sleep(LOOK_FOR_CHANGES_EVERY)
-            if await self._world.in_thread(self._fingerprint) != self._seen:
+            changed = await self._world.in_thread(self._fingerprint) != self._seen
+            if changed or (self._is_refused and await self._world.in_thread(self._is_mended)):
                 await self.reload()
+
+    def _is_mended(self) -> bool:
+        """Tell whether a refused config is good by now, such as a file that only it names."""
+        try:
+            self._load()
+        except ConfigError:
+            return False
+        return True
 
 
 def _followed(config: Config) -> tuple[Path, ...]:
@@ -217,7 +232,7 @@ def _secret(file: Path | None, text: SecretStr | None) -> str:
     if file is None:
         return text.get_secret_value() if text else ""
     try:
-        return file.read_text().strip()
-    except OSError as error:
-        log.warning("token_file_unreadable", file=str(file), problem=str(error.strerror))
+        return text_of(file).strip()
+    except FileProblem as problem:
+        log.warning("token_file_unreadable", file=str(file), problem=str(problem))
         return ""
