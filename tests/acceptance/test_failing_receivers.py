@@ -88,7 +88,7 @@ async def test_a_refused_login_is_told_through_the_other_receiver_until_it_is_me
 async def test_what_waits_for_a_parked_receiver_says_until_when(tenant):
     async with tenant.watching() as answers:
         await anyio.sleep(120)
-        tenant.inbox.answers = [401]
+        tenant.inbox.answers = [401] * 2  # both are on their way together
         fails(tenant, 0)
         fails(tenant, 1)
         await anyio.sleep(300)
@@ -145,7 +145,7 @@ async def test_the_only_receiver_is_not_told_that_it_fails_itself(stage):
 async def test_what_fails_at_a_stop_is_over_after_the_restart_that_accepts(tenant, other):
     async with tenant.watching():
         await anyio.sleep(120)
-        tenant.inbox.answers = [401]
+        tenant.inbox.answers = [401] * 2
         fails(tenant, 0)
         fails(tenant, 1)
         await anyio.sleep(300)

@@ -93,14 +93,16 @@ async def test_a_misfire_tells_its_reason(quiet_stage):
     assert alert["labels"]["reason"] == "REMOTE_ENGINE_UNAVAILABLE"
 
 
-async def test_a_failed_plan_names_its_step_and_task_and_is_the_only_message(quiet_stage):
+async def test_a_failed_plan_names_its_step_and_task_and_follows_what_was_told_of_the_step(
+    quiet_stage,
+):
     world = quiet_stage.simulator.world
     plan = world.tenant.plans[0]
     async with quiet_stage.watching():
         await minutes(1)
         world.start_plan_run(plan.id, fails_at_step=2, error="no such table")
         await minutes(5)
-    assert told(quiet_stage) == [("plan_failed", "firing")]
+    assert told(quiet_stage) == [("plan_step_failed", "firing"), ("plan_failed", "firing")]
     annotations = quiet_stage.inbox.alerts[-1]["annotations"]
     assert annotations["step"].startswith("step 2 of 3")
     assert annotations["failed_tasks"] == plan.steps[1].tasks[0].name

@@ -33,7 +33,7 @@ from tmcwatch.tracking.absorbing import absorb, absorb_names, portions
 
 ACCOUNT = AccountName("prod")
 FAILURES = 5_000
-CALM_AFTER = 5.0
+CALM_AFTER = 15.0
 """Seconds without a message after which no more is expected."""
 
 CONFIG = """

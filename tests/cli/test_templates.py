@@ -8,6 +8,7 @@ import pytest
 from tmcwatch.app.templates import words_of
 from tmcwatch.config import load
 from tmcwatch.delivering.samples import SAMPLES
+from tmcwatch.domain.message import IN_FULL
 
 # Apprise imports a module that Python 3.11 warns about.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr'")
@@ -84,7 +85,7 @@ def test_each_receiver_is_told_in_its_own_words(config, templates):
     templates(title="{{ counts }} speaks")
     words = words_of(load(Path(path), environ={}))
     titles = {
-        name: words(replace(SAMPLES["failure"], receiver=name)).title
+        name: words(replace(SAMPLES["failure"], receiver=name), IN_FULL).title
         for name in ("team", "other", "forgotten")
     }
     assert titles["other"] == "FIRING 1 (1 critical) speaks"

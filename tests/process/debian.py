@@ -101,13 +101,18 @@ def _begun(binary: str, folder: Path, port: int | None) -> tuple[subprocess.Pope
             "--cluster.listen-address=",
         ]
         with (folder / "log").open("ab") as log:
-            root = Path(binary).parents[2]
-            process = subprocess.Popen([binary, *words], stdout=log, stderr=log, cwd=root)
+            process = subprocess.Popen([binary, *words], stdout=log, stderr=log, cwd=_home(binary))
         if _is_ready(process, address):
             return process, f"http://{address}"
         process.kill()
         process.wait()
     raise AssertionError((folder / "log").read_text()[-2000:])
+
+
+def _home(binary: str) -> Path | None:
+    """Answer with where a program finds its templates; anywhere, if it is installed."""
+    path = Path(binary)
+    return path.parents[2] if path.is_relative_to(CACHE) else None
 
 
 def _is_ready(process: subprocess.Popen[bytes], address: str) -> bool:

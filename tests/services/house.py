@@ -93,7 +93,7 @@ class House:
             in_thread=inline,
             now=now,
             random=lambda: 0.5,
-            words=lambda message: words_for(message, time_zone=UTC),
+            words=partial(words_for, time_zone=UTC),
             observed=self.observed,
         )
 

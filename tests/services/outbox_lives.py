@@ -163,7 +163,7 @@ class World:
             in_thread=process.in_thread,
             now=now,
             random=lambda: 0.5,
-            words=lambda _: WORDS,
+            words=lambda *_: WORDS,
             observed=Observer(),
         )
 

@@ -12,14 +12,18 @@ from tmcwatch.alerting.deciding import decide
 from tmcwatch.alerting.settings import Receiver, Settings
 from tmcwatch.domain.alert import Status
 from tmcwatch.domain.execution import ExecutionId, Kind, Phase, SubjectId
+from tmcwatch.domain.matcher import matcher_from
 from tmcwatch.domain.message import Message
 from tmcwatch.domain.observation import Looked
+from tmcwatch.domain.silence import Silence
 from tmcwatch.domain.storm import StormLimit
 from tmcwatch.store import outbox
+from tmcwatch.store.silences import add_silence
 from tmcwatch.store.storms import load_storms
 from tmcwatch.tracking.absorbing import absorb
 
 MANY = 300
+FAILED = "failed"
 
 
 def stormy(**changes) -> Settings:
@@ -163,6 +167,28 @@ def test_a_restart_in_a_storm_tells_no_more(deciding):
     again.settings = deciding.settings
     assert len(live(again, 1, 20)) == 1
     assert len(deciding.facts) == 2
+
+
+def test_the_end_of_a_silence_over_many_alerts_is_one_summary_and_nothing_comes_before(deciding):
+    silence = Silence(
+        id="s1",
+        matchers=(matcher_from("rule=failed"),),
+        created_by="ann",
+        comment="the engines are moved",
+        created_at=at(0),
+        starts_at=at(0),
+        ends_at=at(20),
+    )
+    deciding.store.write(lambda c: add_silence(c, silence))
+    end_all(deciding, Phase.FAILED, 0)
+    assert [m for m in live(deciding, 0, 19.75) if m.storm or FAILED in _rules(m)] == []
+    told = [m for m in live(deciding, 20, 30) if FAILED in _rules(m)]
+    assert [message.storm.firing for message in told if message.storm] == [MANY]
+    assert len(told) == 1
+
+
+def _rules(message: Message) -> set[str]:
+    return {one.rule for one in message.alerts}
 
 
 def test_a_storm_whose_limit_the_config_took_away_is_over(deciding):

@@ -165,6 +165,30 @@ def test_a_task_seen_to_fail_after_its_plans_end_is_told_by_that_end(deciding):
     assert deciding.told(12.2) == []
 
 
+def test_a_task_of_an_earlier_run_is_not_told_of_the_one_that_runs_now(deciding):
+    deciding.plan(Phase.SUCCEEDED, 7)
+    deciding.plan(Phase.RUNNING, 8, id=ExecutionId("Q"), triggered_at=at(8), started_at=at(8))
+    deciding.task(Phase.FAILED, 6, seen=9, triggered_at=at(5))
+    assert deciding.told(9.2) == []
+
+
+def test_another_run_of_the_plan_that_fails_is_not_the_end_of_this_one(deciding):
+    deciding.task(Phase.FAILED, 5)
+    deciding.round(5.2)
+    deciding.plan(Phase.FAILED, 6, id=ExecutionId("Q"), triggered_at=at(-5))
+    assert deciding.told(6.2) == [FAILED]
+    assert deciding.alert_of("plan_step_failed").end_reason is None
+
+
+def test_a_run_of_the_plan_that_did_not_start_is_not_the_end_of_one_that_did(deciding):
+    deciding.plan(Phase.SUCCEEDED, 3)
+    deciding.task(Phase.FAILED, 6, triggered_at=at(5))
+    deciding.round(6.2)
+    deciding.plan(Phase.MISFIRED, 8, id=ExecutionId("Q"), triggered_at=at(8), started_at=None)
+    assert deciding.told(8.2) == [("misfired", "firing")]
+    assert deciding.alert_of("plan_step_failed").end_reason is None
+
+
 def test_a_plan_whose_run_was_not_seen_yet_is_told_of_all_the_same(deciding):
     deciding.plan(Phase.SUCCEEDED, 3)
     deciding.task(Phase.FAILED, 6, triggered_at=at(5))

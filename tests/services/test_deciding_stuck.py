@@ -199,11 +199,13 @@ def test_while_nothing_is_seen_it_is_neither_opened_nor_ended(deciding, rule, ki
     unseen = Condition(rule=rule, account=PROD, kind=kind, text="unseen", since=at(31))
     deciding.store.write(partial(begin_condition, condition=unseen))
     deciding.look(50, row(Phase.RUNNING, started_at=at(40)))
-    assert [told for told in deciding.told(50) if told[0] == "stuck"] == []
+    deciding.round(50)
+    assert [alert.end_reason for alert in deciding.stuck] == [None]
     over = partial(end_condition, rule=rule, account=PROD, kind=kind, at=at(60))
     deciding.store.write(over)
-    told = [told for told in deciding.told(60) if told[0] == "stuck"]
-    assert sorted(told) == [STUCK, OVER]
+    deciding.round(60)
+    ends = {alert.annotations["execution_id"]: alert.end_reason for alert in deciding.stuck}
+    assert ends == {"r1": EndReason.RECOVERED, "r2": None}
 
 
 def test_while_an_outage_is_caught_up_with_nothing_new_is_stuck(deciding):
@@ -234,8 +236,12 @@ def test_each_of_many_is_told_once_and_names_its_task(deciding):
     ]
     deciding.look(1, *rows)
     deciding.look(30)
-    deciding.round(30)
-    assert len(deciding.round(31).alerts) == 0
+    rounds = [deciding.round(30)]
+    while rounds[-1].more:
+        rounds.append(deciding.round(30))
+    assert sum(len(round_.alerts) for round_ in rounds) == 1_200
+    assert max(len(round_.alerts) for round_ in rounds) == 500
+    assert deciding.round(31).alerts == ()
     open_ones = deciding.store.read(open_alerts)
     assert len(open_ones) == 1_200
     assert {alert.labels["name"] for alert in open_ones} == {"load", "store"}

@@ -105,7 +105,7 @@ def decide(
     leave_to_successors(connection, changed.values())
     flushed = flush_groups(connection, settings, now=now, most=AT_ONCE)
     return Decided(
-        more=AT_ONCE in {len(ready), len(noted), flushed.groups},
+        more=stuck.more or AT_ONCE in {len(ready), len(noted), flushed.groups},
         owed=flushed.owed,
         next_at=_earliest(flushed.next_at, due_next(connection, now), stuck.next_at),
         alerts=tuple(changed.values()),

@@ -1,12 +1,12 @@
 """Deciding on executions that wait, or are being stopped, for too long."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from tmcwatch.alerting.linking import link_to
 from tmcwatch.alerting.settings import Settings
-from tmcwatch.domain.alert import Alert, EndReason
+from tmcwatch.domain.alert import Alert, AlertId, EndReason
 from tmcwatch.domain.execution import AccountName, ExecutionId, Kind, SubjectId
 from tmcwatch.domain.opening import Whose, rule_for
 from tmcwatch.domain.scope import EVERYTHING
@@ -30,6 +30,9 @@ from tmcwatch.store.rule_watches import rules_watched_from
 from tmcwatch.store.stuck import held_up, oldest_others, seen_lists
 from tmcwatch.store.subjects import load_subjects, unnamed
 
+MOST_AT_ONCE = 500
+"""Alerts that one round opens of one list."""
+
 _UNSEEING = ("blind", "account_unauthorized")
 
 
@@ -40,6 +43,8 @@ class StuckNow:
     alerts: tuple[Alert, ...] = ()
     next_at: datetime | None = None
     """When the next one may be."""
+    more: bool = False
+    """Whether there are more than one round opens."""
 
 
 def decide_on_stuck(connection: Connection, settings: Settings, *, now: datetime) -> StuckNow:
@@ -57,16 +62,21 @@ def decide_on_stuck(connection: Connection, settings: Settings, *, now: datetime
     }
     changed = list(_gone_on(connection, unseen, now=now))
     next_at: list[datetime | None] = []
+    more = False
     begun = rules_watched_from(connection).get(STUCK)
     for one in seen_lists(connection):
         seen = seen_by(one, begun)
         if unseen.isdisjoint({(seen.account, seen.kind.value), (seen.account, "")}):
             since = long_since(rules, seen)
             stuck = held_up(connection, seen, since)
-            changed += _opened(connection, settings, seen, stuck, now=now)
+            new = _unknown(connection, stuck)
+            more = more or len(new) > MOST_AT_ONCE
+            changed += _opened(connection, settings, seen, new[:MOST_AT_ONCE], now=now)
             others = oldest_others(connection, seen, since)
             next_at.append(look_again_at(rules, others, now=now))
-    return StuckNow(alerts=tuple(changed), next_at=min(filter(None, next_at), default=None))
+    return StuckNow(
+        alerts=tuple(changed), next_at=min(filter(None, next_at), default=None), more=more
+    )
 
 
 def _gone_on(
@@ -102,21 +112,25 @@ def _with_successor(
     return superseded_by(over, others)
 
 
+def _unknown(connection: Connection, stuck: Iterable[Stuck]) -> list[Stuck]:
+    """Answer with those that were not told of, open or not."""
+    by_id = {one.id: one for one in stuck}
+    known = known_ids(connection, by_id) if by_id else frozenset[AlertId]()
+    return [one for id_, one in by_id.items() if id_ not in known]
+
+
 def _opened(
     connection: Connection,
     settings: Settings,
     seen: Seen,
-    stuck: Iterable[Stuck],
+    stuck: Sequence[Stuck],
     *,
     now: datetime,
 ) -> Iterator[Alert]:
-    by_id = {one.id: one for one in stuck}
-    new = by_id.keys() - known_ids(connection, by_id) if by_id else set()
-    ids = {by_id[id_].subject for id_ in new}
+    ids = {one.subject for one in stuck}
     named = load_subjects(connection, seen.account, seen.kind, ids) if ids else {}
     scope = settings.scopes.get(seen.account, EVERYTHING)
-    for id_ in sorted(new):
-        one = by_id[id_]
+    for one in stuck:
         known = named.get(one.subject)
         whose = Whose(
             account=one.account,

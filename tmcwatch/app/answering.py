@@ -23,7 +23,7 @@ from tmcwatch.config import Config
 from tmcwatch.domain.alert import Alert, AlertId, Severity
 from tmcwatch.domain.budget import Family
 from tmcwatch.domain.execution import AccountName, Transition
-from tmcwatch.domain.message import Message
+from tmcwatch.domain.message import IN_FULL, Message
 from tmcwatch.domain.promotion import Source
 from tmcwatch.notifiers import NotifierError
 from tmcwatch.serving.operations import (
@@ -181,7 +181,7 @@ class Answers:
 async def send_test(config: Config, world: World, receiver: str) -> list[dict[str, object]]:
     """Send a test message by every way of telling `receiver`, and answer with what each said."""
     message = _test_message(receiver, world.now())
-    words = await world.in_thread(words_of(config), message)
+    words = await world.in_thread(words_of(config), message, IN_FULL)
     results: list[dict[str, object]] = []
     for target in targets_of(config, world, only=receiver):
         try:

@@ -10,7 +10,7 @@ from tmcwatch.config.interpolation import FileProblem, text_of
 from tmcwatch.delivering import words_for
 from tmcwatch.delivering.rendering import Templates
 from tmcwatch.delivering.words import OURS, tried
-from tmcwatch.domain.message import Message, Words
+from tmcwatch.domain.message import Message, Wish, Words
 
 log = structlog.get_logger()
 
@@ -29,15 +29,15 @@ def template_problems(config: Config) -> list[Problem]:
     ]
 
 
-def words_of(config: Config) -> Callable[[Message], Words]:
+def words_of(config: Config) -> Callable[[Message, Wish], Words]:
     """Answer with what puts messages into words, by the templates of each receiver as they are."""
     sets = {folder: _usable(folder) for folder in _folders(config)}
     chosen = {one.name: one.templates.folder or _folder(config) for one in config.receivers}
 
-    def words(message: Message) -> Words:
+    def words(message: Message, wish: Wish) -> Words:
         folder = chosen.get(message.receiver, _folder(config))
         templates = OURS if folder is None else sets[folder]
-        return words_for(message, time_zone=config.time_zone, templates=templates)
+        return words_for(message, wish, time_zone=config.time_zone, templates=templates)
 
     return words
 

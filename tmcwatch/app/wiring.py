@@ -30,7 +30,7 @@ from tmcwatch.domain.scope import Scope
 from tmcwatch.domain.settling import Bounds
 from tmcwatch.domain.sight import patience
 from tmcwatch.domain.storm import StormLimit
-from tmcwatch.notifiers import Outside, build, is_idempotent, mirrored_every, targets
+from tmcwatch.notifiers import Outside, build, is_idempotent, mirrored_every, targets, wish_of
 from tmcwatch.polling.asking import List, PlanList, TaskList
 from tmcwatch.polling.looking import LookSettings
 from tmcwatch.polling.reading import Rereads
@@ -141,6 +141,7 @@ def targets_of(config: Config, world: World, *, only: str | None = None) -> Iter
                     receiver=receiver.name,
                     notifier=build(kind, part, outside),
                     idempotent=is_idempotent(kind),
+                    wish=wish_of(kind),
                     on_uncertain=OnUncertain(receiver.on_uncertain),
                     mirrored_every=mirrored_every(kind, part),
                 )

@@ -17,7 +17,7 @@ from tmcwatch.domain.delivery import (
     retry_wait,
     together_after,
 )
-from tmcwatch.domain.message import Message, Words
+from tmcwatch.domain.message import IN_FULL, Message, Wish, Words
 from tmcwatch.domain.parking import Trouble, after_failure, is_known_refusal, told_at
 from tmcwatch.notifiers import InThread, Notifier, NotifierCrashed, NotifierError
 from tmcwatch.store import outbox
@@ -62,6 +62,8 @@ class Target:
     notifier: Notifier
     idempotent: bool
     on_uncertain: OnUncertain = OnUncertain.RESEND
+    wish: Wish = IN_FULL
+    """Of its words: what its notifier does not read need not be made."""
     mirrored_every: timedelta | None = None
     """Of a mirror, which is owed no messages: how often it is shown the state."""
 
@@ -82,7 +84,7 @@ class Means:
     in_thread: InThread
     now: Callable[[], datetime]
     random: Callable[[], float]
-    words: Callable[[Message], Words]
+    words: Callable[[Message, Wish], Words]
     observed: Observed
     changed: Bell = field(default_factory=Bell)
     """Rung for alerting, when a target begins or ends to fail."""
@@ -197,8 +199,9 @@ class _Worker:
     async def _sent(self, delivery: Delivery) -> _Outcome:
         try:
             with anyio.fail_after(SEND_WITHIN):
-                words = await self._means.in_thread(self._means.words, delivery.message)
-                receipt = await self._target.notifier.send(delivery.message, words)
+                message, wish = delivery.message, self._target.wish
+                words = await self._means.in_thread(self._means.words, message, wish)
+                receipt = await self._target.notifier.send(message, words)
         except NotifierError as error:
             return _Outcome(delivery=delivery, error=error)
         except TimeoutError:

@@ -12,7 +12,7 @@ from tmcwatch.delivering.rendering import TemplateBroken, Templates
 from tmcwatch.delivering.samples import SAMPLES
 from tmcwatch.delivering.view import View, reference_of, view_of
 from tmcwatch.domain.harmless import cut
-from tmcwatch.domain.message import Message, Wish, Words
+from tmcwatch.domain.message import IN_FULL, Message, Wish, Words
 
 log = structlog.get_logger()
 
@@ -21,9 +21,11 @@ OURS = Templates()
 _FORMATS = {"text": "message.txt.j2", "markdown": "message.md.j2", "html": "message.html.j2"}
 
 
-def words_for(message: Message, *, time_zone: tzinfo, templates: Templates = OURS) -> Words:
+def words_for(
+    message: Message, wish: Wish = IN_FULL, *, time_zone: tzinfo, templates: Templates = OURS
+) -> Words:
     """Put a message into words; a template that breaks never loses it: ours takes its place."""
-    words = _Speaker(message, time_zone, templates).words(Wish())
+    words = _Speaker(message, time_zone, templates).words(wish)
     assert words is not None  # noqa: S101 - unshortened words there always are
     return words
 

@@ -61,7 +61,10 @@ class Wish:
     below_title: bool = False
     """Whether it is read right below the title, which it then does not say again."""
     only: str | None = None
-    """`text`, `markdown` or `html` where the other two need not be made."""
+    """`text`, `markdown` or `html` where the other two need not be made; `title` for none."""
+
+
+IN_FULL = Wish()
 
 
 def _in_no_other_words(_wish: Wish) -> "Words | None":

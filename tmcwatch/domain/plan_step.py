@@ -72,21 +72,24 @@ def after_task(
             plan.whose.subject.id,
             plan.execution or transition.execution,
         ),
-        annotations={
-            "summary": _summary(plan.whose.subject.name, [task]),
-            "plan_execution_id": plan.execution,
-            "execution_id": transition.execution,
-            "latest_execution_id": transition.execution,
-            "latest_at": transition.at.isoformat(),
-            "failed_tasks": task,
-            "reason": transition.reason,
-            "error": transition.error,
-            "link": link,
-        },
+        annotations=_annotations(transition, task, plan) | {"link": link},
         starts_at=transition.at,
         ownership=ownership,
         now=transition.seen_at,
     )
+
+
+def _annotations(transition: Transition, task: str, plan: PlanRun) -> dict[str, str | None]:
+    return {
+        "summary": _summary(plan.whose.subject.name, [task]),
+        "plan_execution_id": plan.execution,
+        "execution_id": transition.execution,
+        "latest_execution_id": transition.execution,
+        "latest_at": transition.at.isoformat(),
+        "failed_tasks": task,
+        "reason": transition.reason,
+        "error": transition.error,
+    }
 
 
 def superseded_by_its_plan(

@@ -13,7 +13,7 @@ import httpx
 import structlog
 from pydantic import AfterValidator, BaseModel, ValidationInfo
 
-from tmcwatch.domain.message import Message, Words
+from tmcwatch.domain.message import Message, Wish, Words
 
 # Not `log`: that is the name of a kind, whose module would take its place once it is imported.
 _logger = structlog.get_logger()
@@ -150,6 +150,11 @@ def options_of(kind: str) -> type[BaseModel]:
 
 def is_idempotent(kind: str) -> bool:
     return bool(_module(kind).IDEMPOTENT)
+
+
+def wish_of(kind: str) -> Wish:
+    """Answer with which words a kind reads: those that its module names as `READS`, else all."""
+    return Wish(only=getattr(_module(kind), "READS", None))
 
 
 def mirrored_every(kind: str, options: BaseModel) -> timedelta | None:

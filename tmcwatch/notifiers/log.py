@@ -11,6 +11,7 @@ from tmcwatch.notifiers import Notifier, Outside, Receipt
 log = structlog.get_logger()
 
 IDEMPOTENT = False
+READS = "title"
 
 
 class Options(BaseModel):

@@ -24,6 +24,7 @@ from tmcwatch.notifiers.keeping import (
 )
 
 IDEMPOTENT = True
+READS = "text"
 
 _LONGEST = {
     "title": 600,

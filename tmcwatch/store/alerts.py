@@ -81,6 +81,11 @@ _COME_DUE = (
 _NEXT_DUE = select(func.min(alerts.c.due_at)).where(
     alerts.c.due_at > bindparam("now"), alerts.c.held == false()
 )
+_OPEN_OF = (
+    select(alerts)
+    .where(alerts.c.ends_at.is_(None), alerts.c.rule.in_(bindparam("asked_rules", expanding=True)))
+    .order_by(alerts.c.starts_at, alerts.c.id)
+)
 _STALE = (
     select(alerts)
     .where(
@@ -114,11 +119,6 @@ _ORPHANED = (
         subjects.c.listed == false(),
         ~_HIDDEN,
     )
-    .order_by(alerts.c.starts_at, alerts.c.id)
-)
-_OPEN_OF = (
-    select(alerts)
-    .where(alerts.c.ends_at.is_(None), alerts.c.rule.in_(bindparam("asked_rules", expanding=True)))
     .order_by(alerts.c.starts_at, alerts.c.id)
 )
 _HOLD = update(alerts).where(alerts.c.id == bindparam("asked_id")).values(held=True)

@@ -47,7 +47,6 @@ _EPISODES = select(func.count()).where(
     alerts.c.subject == bindparam("asked_subject"),
     alerts.c.opened_at >= bindparam("since"),
     alerts.c.rule == bindparam("asked_rule"),
-    alerts.c.id != bindparam("this"),
     _HAPPENED,
 )
 _NEWEST = (
@@ -139,14 +138,13 @@ def repeated_since(connection: Connection, since: datetime, least: int) -> set[R
 
 
 def episodes_before(connection: Connection, alert: Alert, since: datetime) -> int:
-    """Answer with how many other alerts of its rule opened on an alert's subject."""
+    """Answer with how many alerts like one that is not stored yet opened before it."""
     like_it = Repeated.by(alert)
     asked = {
         "asked_account": like_it.account,
         "asked_kind": like_it.kind,
         "asked_subject": like_it.subject,
         "asked_rule": like_it.rule,
-        "this": alert.id,
         "since": stored(since),
     }
     return int(connection.execute(_EPISODES, asked).scalar_one())

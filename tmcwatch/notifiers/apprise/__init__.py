@@ -13,6 +13,8 @@ from tmcwatch.notifiers.apprise.fitting import Fitting
 from tmcwatch.notifiers.apprise.mail import LOGIN, Mailing, Reply, replies, troubles
 
 IDEMPOTENT = False
+READS = "title"
+"""What fits a service is put into words for it alone."""
 
 READ_WITHIN = 10.0
 CONNECT_WITHIN = 5.0

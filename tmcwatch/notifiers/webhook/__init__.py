@@ -22,6 +22,7 @@ from tmcwatch.notifiers.webhook.signing import SecretProblem, secret_in, signatu
 from tmcwatch.telemetry.redaction import redact
 
 IDEMPOTENT = True
+READS = "title"
 
 _PERMANENT = {400, 401, 403, 404, 410}
 _AUTHENTICATION = {401, 403}
