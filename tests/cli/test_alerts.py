@@ -96,6 +96,15 @@ def test_on_a_terminal_they_are_a_table_that_shows_names_as_they_are(call):
     assert "load[b]" in shown
 
 
+def test_on_a_narrow_terminal_no_word_is_broken(call):
+    with daemon(FIRING) as url:
+        result = call("alerts", "list", "--url", url, FORCE_COLOR="1", COLUMNS="80")
+    first, *rest = click.unstyle(result.output).splitlines()
+    assert first == ID[:8]
+    assert all(line.startswith("  ") and len(line) <= 80 for line in rest)
+    assert {"severity", "load[b],", "runs"} <= set(" ".join(rest).split())
+
+
 def test_as_json_they_are_what_the_daemon_says(call):
     with daemon(FIRING) as url:
         assert json.loads(call("alerts", "list", "--json", "--url", url).output) == [FIRING]
@@ -124,6 +133,16 @@ def test_filters_are_asked_of_the_daemon(call):
     for part in ("rule=failed", "severity=critical", "account=on+call", "state=all"):
         assert part in str(asked)
     assert "matcher=team%21%3D%22x%22" in str(asked)
+
+
+def test_the_environment_may_name_the_file_of_the_token(call, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("secret\n")
+    with daemon(FIRING, token="secret") as url:
+        refused = call("alerts", "list", "--url", url)
+        result = call("alerts", "list", TMCWATCH_URL=url, TMCWATCH_TOKEN_FILE=str(token))
+    assert (refused.exit_code, result.exit_code) == (2, 0)
+    assert "load[b]" in result.output
 
 
 def test_regular_expressions_are_applied_here_so_that_they_need_no_token(call):

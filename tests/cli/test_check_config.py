@@ -144,3 +144,12 @@ def test_several_receivers_without_a_fallback_are_warned_of(call, config):
     assert "warning: no fallback: that another receiver cannot be told is told to 'team'" in (
         told.stderr
     )
+
+
+def test_a_maintenance_of_everything_is_warned_of(call, config):
+    window = "maintenance:\n  - {name: night, cron: 0 2 * * *, duration: 1h%s}\nhttp:"
+    narrow = ", matchers: ['environment=\"TEST\"']"
+    told = call("check-config", "--config", config(("http:", window % "")))
+    silent = call("check-config", "--config", config(("http:", window % narrow)))
+    assert (told.exit_code, silent.exit_code, silent.stderr) == (0, 0, "")
+    assert "warning: maintenance 'night' has no matchers: nothing at all" in told.stderr

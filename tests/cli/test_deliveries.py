@@ -89,6 +89,17 @@ def test_on_a_terminal_it_is_a_table_that_shows_names_as_they_are(call, what, ro
     assert "ex[b]tract" in shown
 
 
+def test_moments_are_told_to_the_second(call):
+    precise = {"owed_since": "2026-11-20T10:00:00.123456Z", "due_at": "2026-11-20T10:05:00.5Z"}
+    dead = DEAD | {"given_up_at": "2026-11-20T11:00:00.123456Z"}
+    with daemon(pending=[OWED | precise], dead=[dead]) as url:
+        owed = call("deliveries", "pending", "--url", url).output
+        given_up = call("deliveries", "dead", "--url", url).output
+    assert "owed since 2026-11-20T10:00:00Z, " in owed
+    assert "next try 2026-11-20T10:05:00Z, " in owed
+    assert "given up 2026-11-20T11:00:00Z, " in given_up
+
+
 @pytest.mark.parametrize("what", ["pending", "dead"])
 def test_one_receiver_is_asked_for_by_its_name(call, what):
     asked: list[str] = []

@@ -9,7 +9,9 @@ from tests.cli.daemon import STALE, STATUS, answering
 from tmcwatch.cli.status import _age
 
 READ = "watermark 3 s old, head 5 min 10 s old, open 2 running, 7 succeeded, 1 failed, 0 other, "
-READ += "windows read by overlap; catching up with 2026-11-20T09:00:00Z to 2026-11-20T11:00:00Z"
+READ += (
+    "TMC reads windows by overlap; catching up with 2026-11-20T09:00:00Z to 2026-11-20T11:00:00Z"
+)
 
 
 def test_in_a_pipe_it_is_plain_lines(call):
@@ -62,7 +64,7 @@ def test_what_is_not_read_or_not_known_yet_is_told_on_a_terminal_too(call):
     with answering(status=(200, STATUS | {"accounts": [new]})) as url:
         empty = call("status", "--url", url, FORCE_COLOR="1", COLUMNS="120").output
     for text in (lines, table):
-        assert "by what is not known yet; " in text
+        assert "how TMC reads windows is not known yet; " in text
         assert "account new: nothing read yet" in text
     assert "nothing read yet" in empty
     assert "watermark" not in empty

@@ -1,15 +1,13 @@
 """Alerts in lines and cells: how they stand, what was done about them, who was told."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tmcwatch.cli.ids import SHORT
-from tmcwatch.cli.rows import Shape
+from tmcwatch.cli.rows import Shape, moment
 
 Json = Mapping[str, Any]
 
-_FRACTION = re.compile(r"\.[0-9]+")
 _DONE = {
     "acknowledge": "acknowledged",
     "snooze": "snoozed",
@@ -41,11 +39,6 @@ def attended_line(act: str, alert: Json) -> str:
     kept = {"acknowledge": alert["acknowledged"], "snooze": alert["snoozed"]}.get(act)
     holds = "" if kept is None else f" {_until(kept)}"
     return f"{_DONE[act]} {alert['id'][:SHORT]}{holds}: {_what(alert)}"
-
-
-def moment(text: str | None) -> str:
-    """Write a moment to the second, as people read it."""
-    return _FRACTION.sub("", text or "")
 
 
 def _what(alert: Json) -> str:
@@ -119,7 +112,7 @@ def _cells(alert: Json) -> Sequence[str]:
         alert["severity"],
         labels["alertname"],
         labels.get("name") or labels.get("id") or "unnamed",
-        place,
+        place or "none",
         moment(alert["starts_at"]),
         str(alert["count"]),
         _attention(alert),

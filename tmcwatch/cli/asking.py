@@ -1,5 +1,6 @@
 """Asking a running daemon over HTTP; whatever goes wrong is one line."""
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ _SAID_NO = 503
 _WRONG = 400
 _NOT_THERE = 404
 _NO_SUCH_PATH = "Not Found"
+_NUMBER = re.compile(r"^\[Errno [0-9]+\] ")
 
 
 def ask(url: str, path: str, *, token: str | None) -> Any:  # noqa: ANN401 - JSON
@@ -89,7 +91,8 @@ def _exchange(
             response = client.request(method, url.rstrip("/") + path, headers=headers, json=body)
             return response.status_code, response.json()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise unreachable(f"{url}: {str(error) or type(error).__name__}") from error
+        reason = _NUMBER.sub("", str(error)) or type(error).__name__
+        raise unreachable(f"{url}: no daemon answers: {reason} (see --url)") from error
     except ValueError as error:
         raise unreachable(f"{url}{path}: no answer of a tmcwatch daemon") from error
 

@@ -109,6 +109,13 @@ def _warnings(config: Config) -> Iterator[str]:
     if config.fallback is None and len(config.receivers) > 1:
         root = config.route.receiver
         yield f"no fallback: that another receiver cannot be told is told to {root!r}"
+    for one in config.maintenance:
+        # An expression such as name=~".*" is as wide, and meant so: whoever writes it knows.
+        if not one.matchers:
+            yield (
+                f"maintenance {one.name!r} has no matchers: nothing at all that goes wrong in it "
+                "is told before its end, not even that tmcwatch sees nothing"
+            )
 
 
 def _ask(config: Config) -> list[Seen]:

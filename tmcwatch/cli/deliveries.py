@@ -11,7 +11,7 @@ import click
 from tmcwatch.cli.asking import ask_list, tell, token_from
 from tmcwatch.cli.ending import wrong_usage
 from tmcwatch.cli.options import daemon_options, example, json_option, print_json
-from tmcwatch.cli.rows import MOST, Shape, show
+from tmcwatch.cli.rows import MOST, Shape, moment, show
 
 Json = Mapping[str, Any]
 
@@ -143,13 +143,13 @@ _DEAD = ("id", "target", "given up", "attempts", "tells", "why")
 
 def _owed_cells(one: Json) -> Sequence[str]:
     due_at = max(one["due_at"], one.get("parked_until") or "")
-    next_try = "now" if one["state"] == "sending" else due_at
+    next_try = "now" if one["state"] == "sending" else moment(due_at)
     counts = (one["state"], str(one["attempts"]), next_try)
-    return one["target"], one["owed_since"], *counts, _tells(one), one["error"] or "none"
+    return one["target"], moment(one["owed_since"]), *counts, _tells(one), one["error"] or "none"
 
 
 def _dead_cells(one: Json) -> Sequence[str]:
-    when = (one["given_up_at"], str(one["attempts"]))
+    when = (moment(one["given_up_at"]), str(one["attempts"]))
     return one["id"], one["target"], *when, _tells(one), one["error"] or "not known"
 
 

@@ -35,6 +35,8 @@ def daemon_options(function: Decorated) -> Decorated:
     )
     token = click.option(
         "--token-file",
+        envvar="TMCWATCH_TOKEN_FILE",
+        show_envvar=True,
         type=click.Path(path_type=Path),
         metavar="FILE",
         help="The bearer token, where the daemon asks for one; to change, it must allow changes.",

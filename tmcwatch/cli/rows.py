@@ -1,11 +1,13 @@
 """Rows of what a daemon tells: a table on a terminal, a line each elsewhere."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import click
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +17,11 @@ Json = Mapping[str, Any]
 
 MOST = 1_000
 """Rows that the daemon gives in one answer."""
+
+_LEAST = 15
+"""Columns of the terminal for each of a table: with fewer, words break in their middle."""
+_ENDLESS = 100_000
+_FRACTION = re.compile(r"\.[0-9]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +39,33 @@ def show(found: Sequence[Json], shape: Shape) -> None:
     if not rows:
         click.echo(shape.nothing)
     elif console.is_terminal:
-        table = Table(*shape.headings)
-        for row in rows:
-            table.add_row(*(Text(cell, overflow="fold") for cell in row))
-        console.print(table)
+        _draw(console, shape.headings, rows)
     else:
         for row in rows:
-            pairs = zip(shape.headings, row, strict=True)
-            click.echo(", ".join(f"{heading} {cell}" for heading, cell in pairs))
+            click.echo(_line(shape.headings, row))
     if len(found) == MOST:
         click.echo(f"only the first {MOST} are shown", err=True)
+
+
+def moment(text: str | None) -> str:
+    """Write a moment to the second, as people read it."""
+    return _FRACTION.sub("", text or "")
+
+
+def _draw(console: Console, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    table = Table(*headings)
+    for row in rows:
+        table.add_row(*(Text(cell, overflow="fold") for cell in row))
+    unbounded = console.options.update(max_width=_ENDLESS)
+    fits = console.measure(table, options=unbounded).maximum <= console.width
+    if fits or console.width >= _LEAST * len(headings):
+        console.print(table)
+        return
+    for row in rows:
+        console.print(Text(row[0], style="bold"))
+        below = Text(_line(headings[1:], row[1:]), overflow="fold")
+        console.print(Padding(below, (0, 0, 0, 2)))
+
+
+def _line(headings: Sequence[str], row: Sequence[str]) -> str:
+    return ", ".join(f"{heading} {cell}" for heading, cell in zip(headings, row, strict=True))

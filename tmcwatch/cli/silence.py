@@ -6,12 +6,11 @@ from typing import Any
 
 import click
 
-from tmcwatch.cli.alert_lines import moment
 from tmcwatch.cli.asking import ask_list, tell, tell_each, token_from
 from tmcwatch.cli.ending import one_line
 from tmcwatch.cli.ids import SHORT, checked_id, shortened
 from tmcwatch.cli.options import daemon_options, example, json_option, print_json
-from tmcwatch.cli.rows import Shape, show
+from tmcwatch.cli.rows import Shape, moment, show
 
 Json = Mapping[str, Any]
 

@@ -12,6 +12,7 @@ from rich.text import Text
 from tmcwatch.cli.asking import ask, token_from
 from tmcwatch.cli.ending import found_wrong, one_line
 from tmcwatch.cli.options import example, json_option, print_json
+from tmcwatch.cli.rows import moment
 
 Json = Mapping[str, Any]
 
@@ -32,6 +33,8 @@ Json = Mapping[str, Any]
 )
 @click.option(
     "--token-file",
+    envvar="TMCWATCH_TOKEN_FILE",
+    show_envvar=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="The bearer token, where the daemon asks for one.",
@@ -72,7 +75,7 @@ def _lines(status: Json, fresh: Json) -> Iterator[str]:
                 f"account {account['name']}: {one['kind']}s: "
                 f"watermark {_age(one['watermark_age_seconds'])} old, "
                 f"head {_age(one['head_age_seconds'])} old, open {_open(one)}, {_ended(one)}, "
-                f"windows read by {_reading(one)}{_catching_up(one)}"
+                f"{_reading(one)}{_catching_up(one)}"
             )
         yield from _pressure(account)
     for one in status.get("promotions", ()):
@@ -97,10 +100,10 @@ def _draw(console: Console, status: Json, fresh: Json) -> None:
             _add(firing, alert["rule"], alert["severity"], str(alert["number"]))
         console.print(firing)
     if status["outbox"]:
-        owed = Table("receiver", "to be told", "given up", "")
+        owed = Table("receiver", "to be told", "given up", "trouble")
         for one in status["outbox"]:
             numbers = str(one["pending"]), str(one["dead"])
-            _add(owed, one["receiver"], *numbers, _trouble(one).removeprefix("; "))
+            _add(owed, one["receiver"], *numbers, _trouble(one).removeprefix("; ") or "none")
         console.print(owed)
 
 
@@ -112,7 +115,7 @@ def _trouble(owed: Json) -> str:
     """Say whether a receiver fails, and until when it is left alone."""
     failing = "; fails" if owed.get("failing") else ""
     until = owed.get("parked_until")
-    return f"{failing}; left alone until {until}" if until else failing
+    return f"{failing}; left alone until {moment(until)}" if until else failing
 
 
 def _draw_lists(console: Console, status: Json) -> None:
@@ -129,7 +132,7 @@ def _draw_lists(console: Console, status: Json) -> None:
         console.print(one_line(line))
     for account, one in lists:
         reads = (
-            f"{account}: TMC reads windows of {one['kind']}s by {_reading(one)}; "
+            f"{account}: {one['kind']}s: {_reading(one)}; "
             f"a row may be {_age(one['settle_seconds'] or 0)} late{_catching_up(one)}"
         )
         console.print(one_line(reads))
@@ -163,7 +166,9 @@ def _pressure(account: Json) -> Iterator[str]:
 
 
 def _reading(one: Json) -> str:
-    return "what is not known yet" if one["reading"] == "unknown" else str(one["reading"])
+    if one["reading"] == "unknown":
+        return "how TMC reads windows is not known yet"
+    return f"TMC reads windows by {one['reading']}"
 
 
 def _catching_up(one: Json) -> str:
