@@ -156,6 +156,17 @@ def test_as_json_it_is_all_that_the_daemon_says(call):
     assert json.loads(result.stdout) == STATUS | STALE
 
 
+def test_json_steers_no_terminal_and_says_the_same(call):
+    hostile = "caf\u00e9 \U0001f600 \x9b2J\x7f\u202e\ud800"
+    owed: Any = next(iter(STATUS["outbox"]))
+    status = STATUS | {"outbox": [owed | {"receiver": hostile}]}
+    with answering(status=(200, status)) as url:
+        result = call("status", "--url", url, "--json")
+    assert json.loads(result.output)["outbox"][0]["receiver"] == hostile
+    assert "caf\u00e9 \U0001f600" in result.output
+    assert result.output.replace("\n", "").isprintable()
+
+
 def test_a_token_is_taken_from_a_file(call, tmp_path):
     (tmp_path / "token").write_text("t0ken\n")
     with answering(token="t0ken") as url:

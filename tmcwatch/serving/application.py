@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tmcwatch.serving import attending, pages
 from tmcwatch.serving.access import May
 from tmcwatch.serving.exchange import answer, json_of, limit_of, refused
-from tmcwatch.serving.fields import is_sound
+from tmcwatch.serving.fields import Fields, is_sound
 from tmcwatch.serving.guarding import Tokens, guarded
 from tmcwatch.serving.operations import Letters, NotKnown, Operations, Unavailable, WrongRequest
 from tmcwatch.telemetry.health import Verdict
@@ -153,7 +153,8 @@ async def _receiver(request: Request) -> str:
 
 def _asked(request: Request) -> str | None:
     """Answer with the receiver that is asked about; None means all."""
-    return request.query_params.get("receiver")
+    fields = Fields(dict(request.query_params), ("receiver", "limit"))
+    return fields.text("receiver")
 
 
 async def _letters(request: Request) -> Letters:
