@@ -15,6 +15,7 @@ LABELS = {
     "account": "prod",
     "environment": "PROD",
     "workspace": "crm",
+    "kind": "task",
     "name": "load[b]",
 }
 FIRING: dict[str, Any] = {
@@ -49,7 +50,7 @@ OVER = FIRING | {
     "state": "resolved",
     "ends_at": "2026-11-20T11:00:00Z",
     "end_reason": "recovered",
-    "labels": {"alertname": "watching", "account": "prod", "name": "prod"},
+    "labels": {"alertname": "watching", "account": "prod", "kind": "account", "name": "prod"},
     "count": 1,
 }
 ALERTS = "/api/v1/alerts"
@@ -63,7 +64,7 @@ def daemon(*found, deeds=None, **options):
 def test_alerts_are_a_line_each(call):
     with daemon(FIRING, TAKEN, OVER) as url:
         result = call("alerts", "list", "--url", url)
-    rest = "severity warning, rule failed, name load[b], where prod / PROD / crm"
+    rest = "severity warning, rule failed, kind task, name load[b], where prod / PROD / crm"
     since = "since 2026-11-20T10:00:00Z, runs 3"
     on_it = "acknowledged by oncall/ann at 2026-11-20T10:05:00Z, until it ends"
     assert (result.exit_code, result.stdout.splitlines()) == (
@@ -75,8 +76,8 @@ def test_alerts_are_a_line_each(call):
                 f"attention {on_it}; muted by silence 77"
             ),
             (
-                "id 99999999, state recovered, severity warning, rule watching, name prod, "
-                "where prod, since 2026-11-20T10:00:00Z, runs 1, attention none"
+                "id 99999999, state recovered, severity warning, rule watching, kind account, "
+                "name prod, where prod, since 2026-11-20T10:00:00Z, runs 1, attention none"
             ),
         ],
     )
@@ -205,6 +206,7 @@ def test_everything_that_is_known_of_an_alert_is_shown(call):
             '  account="prod"',
             '  alertname="failed"',
             '  environment="PROD"',
+            '  kind="task"',
             '  name="load[b]"',
             '  workspace="crm"',
             "annotations",

@@ -153,3 +153,45 @@ def test_a_maintenance_of_everything_is_warned_of(call, config):
     silent = call("check-config", "--config", config(("http:", window % narrow)))
     assert (told.exit_code, silent.exit_code, silent.stderr) == (0, 0, "")
     assert "warning: maintenance 'night' has no matchers: nothing at all" in told.stderr
+
+
+MISTYPED = """\
+accounts:
+  - {name: prod, region: eu, token: a-token}
+labels:
+  - {matchers: ['workspce="FIN"'], set: {team: finance}}
+rules:
+  - {rule: failed, matchers: ['severity="info"'], severity: critical}
+route:
+  receiver: team
+  group_by: [enviroment, team]
+  routes:
+    - matchers: ['severity="critcal"']
+      routes:
+        - {matchers: ['team="finance"', 'teem!="x"']}
+receivers: [{name: team, log: {}}]
+maintenance:
+  - {name: night, cron: 0 2 * * *, duration: 1h, matchers: ['account="trial"']}
+inhibit_rules:
+  - {source_matchers: ['rule="faild"'], target_matchers: ['kind="plans"'], equal: [acount]}
+"""
+
+
+DOUBTS = """\
+route.routes[0].matchers[0] (line 11): there is no severity 'critcal'. Did you mean 'critical'?
+route.routes[0].routes[0].matchers[1] (line 13): no alert has the label teem. Did you mean 'team'?
+labels[0].matchers[0] (line 4): no alert has the label workspce. Did you mean 'workspace'?
+rules[0].matchers[0] (line 6): no run has the label severity, which a rule gives to its alerts
+maintenance[0].matchers[0] (line 16): there is no account 'trial'.
+inhibit_rules[0].source_matchers[0] (line 18): there is no rule 'faild'. Did you mean 'failed'?
+inhibit_rules[0].target_matchers[0] (line 18): there is no kind 'plans'. Did you mean 'plan'?
+route.group_by[0] (line 9): no alert has the label enviroment. Did you mean 'environment'?
+inhibit_rules[0].equal[0] (line 18): no alert has the label acount. Did you mean 'account'?
+"""
+
+
+def test_what_no_alert_has_is_warned_of_with_its_place(call, config):
+    path = config(text=MISTYPED)
+    result = call("check-config", "--config", path)
+    assert result.exit_code == 0
+    assert result.stderr.replace(f"{path}: warning: ", "") == DOUBTS

@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
+from tmcwatch.cli.doubts import written_doubts
 from tmcwatch.config import json_schema, load
 
 # Apprise imports a module that Python 3.11 warns about.
@@ -51,6 +52,10 @@ def test_the_example_loads():
     config = load(EXAMPLE, environ=ENVIRON)
     assert [each.name for each in config.accounts] == ["production", "trial", "archive", "sandbox"]
     assert set(config.receivers[0].notifiers) == {"apprise", "log"}
+
+
+def test_the_example_asks_for_nothing_that_no_alert_has():
+    assert list(written_doubts(load(EXAMPLE, environ=ENVIRON))) == []
 
 
 def test_the_example_fits_the_schema():

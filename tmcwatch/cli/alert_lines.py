@@ -111,6 +111,8 @@ def _cells(alert: Json) -> Sequence[str]:
         state,
         alert["severity"],
         labels["alertname"],
+        # Two lists of one account, or a task and a plan, may have the same name.
+        labels.get("kind") or "none",
         labels.get("name") or labels.get("id") or "unnamed",
         place or "none",
         moment(alert["starts_at"]),
@@ -121,6 +123,9 @@ def _cells(alert: Json) -> Sequence[str]:
 
 SHAPE = Shape(
     nothing="no alert",
-    headings=("id", "state", "severity", "rule", "name", "where", "since", "runs", "attention"),
+    headings=(
+        *("id", "state", "severity", "rule", "kind", "name"),
+        *("where", "since", "runs", "attention"),
+    ),
     cells=_cells,
 )

@@ -12,6 +12,7 @@ import click
 from tmcwatch.app import real_world
 from tmcwatch.app.planning import impossible
 from tmcwatch.cli.configured import checked
+from tmcwatch.cli.doubts import written_doubts
 from tmcwatch.cli.ending import Failed, found_wrong, one_line, unreachable, wrong_usage
 from tmcwatch.cli.live import Seen, ask_all
 from tmcwatch.cli.options import config_option, example, json_option, print_json
@@ -116,6 +117,13 @@ def _warnings(config: Config) -> Iterator[str]:
                 f"maintenance {one.name!r} has no matchers: nothing at all that goes wrong in it "
                 "is told before its end, not even that tmcwatch sees nothing"
             )
+    for key, doubt in written_doubts(config):
+        yield f"{_placed(config, key)}: {doubt}"
+
+
+def _placed(config: Config, key: str) -> str:
+    line = config.places.problem(key, "").line
+    return key if line is None else f"{key} (line {line})"
 
 
 def _ask(config: Config) -> list[Seen]:

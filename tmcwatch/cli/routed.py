@@ -6,14 +6,11 @@ from datetime import datetime
 
 from tmcwatch.alerting.settings import Receiver, Settings
 from tmcwatch.app.wiring import settings_of
+from tmcwatch.cli.doubts import doubts
 from tmcwatch.cli.muted_now import muted_now
 from tmcwatch.config import Config, rules_of
 from tmcwatch.config.durations import duration_text
-from tmcwatch.config.problems import suggestion
-from tmcwatch.config.values import RESERVED_LABELS
-from tmcwatch.domain.alert import Severity
 from tmcwatch.domain.built_in import WATCHING
-from tmcwatch.domain.execution import Kind
 from tmcwatch.domain.labels import labels_text
 from tmcwatch.domain.matcher import Matcher, all_match
 from tmcwatch.domain.repeating import STATES_AFTER, VERDICTS_AFTER
@@ -22,7 +19,6 @@ from tmcwatch.domain.rule import rule_named
 from tmcwatch.domain.walk import Outcome, Path, Step, walked
 
 _USUAL = f"{duration_text(VERDICTS_AFTER)}, or {duration_text(STATES_AFTER)} for lasting states"
-_KINDS = (*(kind.value for kind in Kind), "account")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +80,7 @@ def routed(config: Config, given: Mapping[str, str], *, now: datetime) -> Routed
         owned=owned,
         labels=labels,
         steps=walked(settings.root, labels),
-        doubts=list(_doubts(config, given)),
+        doubts=list(doubts(config, given)),
         settings=settings,
         now=now,
         lines=config.places.lines,
@@ -219,29 +215,3 @@ def _assumed(config: Config, given: Mapping[str, str]) -> dict[str, str]:
     own = {} if rule is None else {"severity": rule.severity.value, **rule.labels}
     usual = {"alertname": name, "rule": name, **own}
     return {label: text for label, text in usual.items() if label not in given}
-
-
-def _doubts(config: Config, given: Mapping[str, str]) -> Iterator[str]:
-    """Give what no alert has, as far as the config tells."""
-    rules = (*rules_of(config), WATCHING)
-    added = [owner.labels for owner in config.labels] + [rule.labels for rule in rules]
-    known = RESERVED_LABELS.union(*added)
-    for name in given:
-        if name not in known:
-            yield f"no alert has the label {name}.{suggestion(name, known)}"
-    names = list(dict.fromkeys(rule.name for rule in rules))
-    accounts = [account.name for account in config.accounts]
-    severities = [severity.value for severity in Severity]
-    for label, what, values in (
-        ("rule", "rule", names),
-        ("alertname", "rule", names),
-        ("severity", "severity", severities),
-        ("account", "account", accounts),
-        ("kind", "kind", _KINDS),
-    ):
-        value = given.get(label)
-        if value is not None and value not in values:
-            yield f"there is no {what} {value!r}.{suggestion(value, values)}"
-    rule = rule_named(rules, given.get("rule") or given.get("alertname") or "", given)
-    if rule is not None and not rule.enabled:
-        yield f"the rule {rule.name} is switched off"
