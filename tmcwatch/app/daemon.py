@@ -139,6 +139,7 @@ class Daemon:
     def _refuse(self, problems: Sequence[str]) -> None:
         for problem in problems:
             log.error("config_refused", problem=problem)
+        self.parts.health.config_refused_at = self._world.now()
         self.parts.metrics.reloaded(ok=False, at=self._world.now())
 
     def _use(self, config: Config) -> None:
@@ -148,6 +149,7 @@ class Daemon:
         self._config = config
         self._reconfigured(config)
         self._stop.set()
+        self.parts.health.config_refused_at = None
         self.parts.metrics.reloaded(ok=True, at=self._world.now())
         log.info("config_reloaded", config=str(self._path))
 
