@@ -40,10 +40,10 @@ def refused(request, call):
             ("token: a-token", "token: '${NOT_SET}'"),
             "c.yaml:2: accounts[0].token: the environment",
         ),
-        (("token: a-token", "token_file: nope"), "nope: accounts[0].token_file: "),
+        (("token: a-token", "token_file: nope"), "c.yaml:2: accounts[0].token_file: "),
         (
             ("token: a-token", "service_account: {id: i, secret_file: nope}"),
-            "nope: accounts[0].service_account.secret_file: the file does not exist",
+            "c.yaml:2: accounts[0].service_account.secret_file: ",
         ),
     ],
 )
@@ -55,7 +55,8 @@ def test_each_problem_is_a_line_with_file_and_key(refused, config, change, said)
 def test_an_empty_token_file_is_named(refused, config, tmp_path):
     (tmp_path / "empty").write_text("\n")
     [line] = refused(config(("token: a-token", "token_file: empty")))
-    assert line == f"{tmp_path}/empty: accounts[0].token_file: the file is empty"
+    place = f"{tmp_path}/c.yaml:2: accounts[0].token_file"
+    assert line == f"{place}: {tmp_path}/empty: the file is empty"
 
 
 @pytest.mark.parametrize("text", ["- a\n- list\n", "a: [1\n", ""])

@@ -105,6 +105,27 @@ def test_promotions_without_an_end_are_told(call):
     assert "given up, as TMC never knew it" in table
 
 
+@pytest.mark.parametrize("terminal", [{}, {"FORCE_COLOR": "1", "COLUMNS": "200"}])
+def test_names_are_shown_as_they_are_and_steer_no_terminal(call, terminal):
+    hostile = "[blink]x[/] [/red] :bomb: \x1b[2J\a"
+    given: Any = STATUS["accounts"]
+    read, unread = given
+    pressed = {**read, "name": hostile, "requests_per_second": 2.0}
+    owed: Any = next(iter(STATUS["outbox"]))
+    status = STATUS | {
+        "accounts": [pressed, {**unread, "name": hostile}],
+        "outbox": [owed | {"receiver": hostile}],
+        "alerts_firing": [{"rule": hostile, "severity": "info", "number": 1}],
+        "promotions": [{**PROMOTION, "account": hostile, "name": hostile}],
+    }
+    with answering(status=(200, status)) as url:
+        result = call("status", "--url", url, **terminal)
+    assert result.exit_code == 0
+    assert result.output.count("[blink]x[/] [/red] :bomb: \N{REPLACEMENT CHARACTER}[2J") >= 5
+    assert "\x1b[2J" not in result.output
+    assert "\a" not in result.output
+
+
 def test_on_a_terminal_it_is_a_table(call):
     with answering() as url:
         result = call("status", TMCWATCH_URL=url, FORCE_COLOR="1", COLUMNS="100")
@@ -144,6 +165,17 @@ def test_as_json_it_is_all_that_the_daemon_says(call):
         result = call("status", "--json", "--url", url)
     assert result.exit_code == 1
     assert json.loads(result.stdout) == STATUS | STALE
+
+
+def test_json_steers_no_terminal_and_says_the_same(call):
+    hostile = "caf\u00e9 \U0001f600 \x9b2J\x7f\u202e\ud800"
+    owed: Any = next(iter(STATUS["outbox"]))
+    status = STATUS | {"outbox": [owed | {"receiver": hostile}]}
+    with answering(status=(200, status)) as url:
+        result = call("status", "--url", url, "--json")
+    assert json.loads(result.output)["outbox"][0]["receiver"] == hostile
+    assert "caf\u00e9 \U0001f600" in result.output
+    assert result.output.replace("\n", "").isprintable()
 
 
 def test_a_token_is_taken_from_a_file(call, tmp_path):
@@ -190,6 +222,15 @@ def test_a_daemon_that_is_not_there_is_one_line(call, url):
     assert result.exit_code == 3
     assert result.stderr.startswith(f"{url}: ")
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["status", "alerts list", "deliveries dead"])
+@pytest.mark.parametrize("login", ["me:hunter2", "hunter2", "me:hunter2@example.org"])
+def test_a_login_in_the_address_of_the_daemon_is_not_shown(call, command, login):
+    result = call(*command.split(), TMCWATCH_URL=f"http://{login}@127.0.0.1:9")
+    assert result.exit_code == 3
+    assert "hun" not in result.output + result.stderr
+    assert "127.0.0.1:9" in result.stderr
 
 
 @pytest.mark.parametrize(

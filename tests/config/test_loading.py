@@ -146,13 +146,12 @@ def test_token_files_that_are_missing_or_empty_are_told_in_one_line_each(config,
     text = MINIMAL.replace('token: "${TOKEN}"', "token_file: missing")
     files = ("empty", "good", ".")
     tokens = [{"name": name, "file": name} for name in files]
-    told = [
-        str(p) for p in check_files(config(f"http: {json.dumps({'tokens': tokens})}", text=text))
-    ]
-    assert told == [
-        f"{tmp_path}/missing: accounts[0].token_file: the file does not exist",
-        f"{tmp_path}/empty: http.tokens[0].file: the file is empty",
-        f"{tmp_path}: http.tokens[2].file: this is a directory, not a file",
+    found = check_files(config(f"http: {json.dumps({'tokens': tokens})}", text=text))
+    last = text.count("\n") + 1
+    assert [str(problem).removeprefix(f"{tmp_path}/tmcwatch.yaml:") for problem in found] == [
+        f"2: accounts[0].token_file: {tmp_path}/missing: the file does not exist",
+        f"{last}: http.tokens[0].file: {tmp_path}/empty: the file is empty",
+        f"{last}: http.tokens[2].file: {tmp_path}: this is a directory, not a file",
     ]
 
 

@@ -254,3 +254,26 @@ def test_a_file_of_rules_that_changes_appears_or_goes_changes_the_fingerprint(wr
     (tmp_path / "rules.d/a.yaml").unlink()
     seen.add(fingerprint(path, *rule_files(config)))
     assert len(seen) == 4
+
+
+@pytest.mark.parametrize("rule", ["[failed]", "{failed: 1}"])
+def test_a_rule_that_is_no_text_is_told_with_its_place(told, rule):
+    (one,) = told(f"rules:\n  - rule: {rule}")
+    assert one.startswith("c.yaml:5: rules[0].rule: found a ")
+
+
+def test_what_is_no_pattern_is_told_with_its_place(told):
+    (one,) = told("rule_files:\n  - 'rules.d/**.yaml'")
+    assert one.startswith("c.yaml:5: rule_files[0]: rules.d/**.yaml: ")
+
+
+@pytest.mark.parametrize("pattern", ["mine.yaml", "*/mine.yaml", "[m]ine.yaml"])
+def test_the_name_of_the_configs_folder_is_no_pattern(tmp_path, pattern):
+    folder = tmp_path / "tmc[1]"
+    (folder / "teams").mkdir(parents=True)
+    for file in (folder / "mine.yaml", folder / "teams/mine.yaml"):
+        file.write_text("rules: [{name: mine}]")
+    (folder / "c.yaml").write_text(f"{HEAD}rule_files: ['{pattern}']")
+    config = load(folder / "c.yaml", environ={})
+    assert rule_named(rules_of(config), "mine", {}).enabled
+    assert len(rule_files(config)) == 1

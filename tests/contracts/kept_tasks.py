@@ -110,7 +110,7 @@ async def target(folder, kind, options):
     file = folder / "tmcwatch.yaml"
     file.write_text(json.dumps(config))
     (found,) = targets_of(load(file, environ={}), real_world({}))
-    assert (found.name, found.idempotent) == (f"team/{kind}", True)
+    assert (found.name, found.idempotent, found.one_by_one) == (f"team/{kind}", True, True)
     try:
         yield found.notifier
     finally:

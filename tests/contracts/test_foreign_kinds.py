@@ -102,6 +102,11 @@ def mirrored_every(kind):
     return notifiers.mirrored_every(kind, options)
 
 
+def test_a_kind_says_whether_it_is_told_one_by_one(kind):
+    assert notifiers.is_one_by_one(kind(("IDEMPOTENT", "ONE_BY_ONE = IDEMPOTENT")))
+    assert not notifiers.is_one_by_one(kind())
+
+
 async def test_a_sound_kind_tells(kind):
     assert await built(kind()).send(MESSAGE, WORDS) == Receipt(text="sung")
 
@@ -114,6 +119,7 @@ async def test_a_sound_kind_tells(kind):
         (("IDEMPOTENT = True", ""), "has no IDEMPOTENT in bird"),
         (("def problems", "def other"), "has no problems in bird"),
         (("(BaseModel)", ""), "has Options that are no pydantic model"),
+        (("IDEMPOTENT", "READS = 'markdwon'\nIDEMPOTENT"), "READS none of title, text, markdown"),
         ((OPTIONS, OPTIONS.replace("str", "len")), "cannot be loaded: PydanticSchemaG"),
         (("return []", FAILS), "cannot check its options: RuntimeError"),
         (("return []", "return None"), "cannot check its options: TypeError"),
@@ -131,7 +137,7 @@ async def test_a_sound_kind_tells(kind):
         ),
     ],
     ids=[
-        *("import", "syntax", "no IDEMPOTENT", "no problems", "no model", "no type"),
+        *("import", "syntax", "no IDEMPOTENT", "no problems", "no model", "no words", "no type"),
         *("problems", "nothing", "targets", "mirrors", "validator"),
     ],
 )

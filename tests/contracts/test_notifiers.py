@@ -231,6 +231,22 @@ async def test_an_answer_that_repeats_our_secrets_is_shown_without_them():
     assert error.text.isprintable()
 
 
+@pytest.mark.parametrize(
+    ("url", "quoted"),
+    [
+        (f"https://hooks.example.org/in?channel=ops&key={SECRET}&to=all", SECRET),
+        (f"https://hooks.example.org/in;v=1/{SECRET};a=b", SECRET),
+        ("https://user:hunter2%2Fsecret@hooks.example.org/in", "hunter2/secret"),
+        ("https://hooks.example.org/in?key=hunter2%3Dsecret", "hunter2=secret"),
+        ("https://hooks.example.org/hunter2%20secret", "hunter2 secret"),
+    ],
+    ids=["among others in a query", "with parameters", "password", "in a query", "in a path"],
+)
+async def test_an_answer_that_repeats_a_part_of_the_address_is_shown_without_it(url, quoted):
+    error = await failure(httpx.Response(404, text=f"what is {quoted}?"), url=url)
+    assert error.text == "hooks.example.org: answered 404: what is …?"
+
+
 async def endless():
     while True:
         yield b"x" * 10_000
@@ -310,6 +326,11 @@ async def test_the_log_tells_one_line_per_alert():
         ("warning", "resolved"),
     ]
     assert (lines[0]["error"], receipt.text) == ("boom", "2 written")
+    moments = [(line["starts_at"], line["ends_at"]) for line in lines]
+    assert moments == [
+        ("2026-11-20T10:00:00Z", None),
+        ("2026-11-20T10:00:00Z", "2026-11-20T10:09:00Z"),
+    ]
 
 
 def test_each_apprise_url_is_a_target_of_its_own():

@@ -90,6 +90,14 @@ async def test_what_fires_ends_by_itself_unless_it_is_pushed_again():
     ]
 
 
+async def test_where_nothing_is_left_it_asks_whether_it_is_taken():
+    api = Api()
+    assert (await push(api)).text == "0 accepted by alerts.example.org"
+    assert [request.content for request in api.requests] == [b"[]"]
+    with pytest.raises(NotifierError, match="answered 401"):
+        await push(Api(status=401))
+
+
 async def test_what_is_over_ends_when_it_did():
     api = Api()
     await push(api, alert("a", starts_at=TEN, ends_at=TEN + timedelta(seconds=9)))

@@ -7,6 +7,7 @@ import anyio.to_thread
 import apprise
 import httpx
 import pytest
+from apprise.plugins.custom_json import NotifyJSON
 from apprise.plugins.slack import NotifySlack
 from pydantic import ValidationError
 
@@ -171,6 +172,17 @@ async def test_a_part_of_the_url_that_a_service_repeats_is_not_shown(monkeypatch
     with pytest.raises(NotifierError) as caught:
         await tell(alert("a"))
     assert caught.value.text == "Slack: No channel …"
+
+
+async def test_a_part_of_the_url_that_is_encoded_is_not_shown_in_plain_letters(monkeypatch):
+    def refuse(self, *_args: object, **_options: object) -> bool:
+        self.logger.warning("Not allowed: on/call user")
+        return False
+
+    monkeypatch.setattr(NotifyJSON, "send", refuse)
+    with pytest.raises(NotifierError) as caught:
+        await tell(alert("a"), url="json://on%2Fcall%20user:secret@example.org/in")
+    assert caught.value.text == "JSON: Not allowed: …"
 
 
 async def test_a_service_that_says_nothing_has_at_least_failed(monkeypatch):

@@ -436,3 +436,10 @@ def test_facts_that_are_no_message_are_refused(right, wrong):
 def test_facts_that_are_not_even_a_mapping_are_refused():
     with pytest.raises(FactsError):
         message_from("[]")
+
+
+def test_the_newest_deliveries_are_shown_with_moments_as_everywhere(connection):
+    outbox.owe(connection, owed(1))
+    (shown,) = outbox.newest_deliveries(connection, 10)
+    moments = [shown[name] for name in ("created_at", "changed_at", "due_at")]
+    assert moments == ["2026-11-20T10:00:00Z"] * 3

@@ -22,6 +22,13 @@ def test_a_target_that_asked_to_wait_is_left_alone_until_then():
     assert after_failure(FAILED, now=at(1), refused=False, wait_until=at(9)).until == at(9)
 
 
+def test_another_failure_does_not_shorten_what_it_asked_for():
+    asked = after_failure(None, now=at(0), refused=False, wait_until=at(9))
+    assert after_failure(asked, now=at(0), refused=False).until == at(9)
+    assert after_failure(asked, now=at(1), refused=False, wait_until=at(5)).until == at(9)
+    assert after_failure(asked, now=at(0), refused=True).until == at(10)
+
+
 def test_a_refused_login_is_tried_every_ten_minutes():
     parked = after_failure(None, now=at(0), refused=True)
     assert parked == Trouble(since=at(0), until=at(10), refused=True)

@@ -34,8 +34,9 @@ class Killed(BaseException):
 class Receiver:
     """The outside: what it answers is scripted; what it was asked is kept."""
 
-    def __init__(self, *answers: Exception | Killed | float) -> None:
+    def __init__(self, *answers: Exception | Killed | float, saying: str = "thanks") -> None:
         self._answers = list(answers)
+        self._saying = saying
         self.asked: list[tuple[float, Message]] = []
         self.accepted: list[Message] = []
 
@@ -47,7 +48,7 @@ class Receiver:
             raise answer
         await anyio.sleep(answer)
         self.accepted.append(message)
-        return Receipt(text="thanks")
+        return Receipt(text=self._saying)
 
     async def aclose(self) -> None: ...
 

@@ -7,10 +7,11 @@ import pytest
 
 from tests.domain.telling import PROD, at
 from tests.services.deciding import SETTINGS, Deciding
-from tmcwatch.alerting.settings import AccountLinks
+from tmcwatch.alerting.settings import AccountLinks, Receiver
 from tmcwatch.domain.built_in import AWAY
 from tmcwatch.domain.execution import Kind, Phase, SubjectId
 from tmcwatch.domain.observation import Looked
+from tmcwatch.domain.storm import StormLimit
 from tmcwatch.domain.window import Window
 from tmcwatch.store.alerts import held_alerts
 from tmcwatch.store.conditions import lasting_conditions
@@ -82,6 +83,22 @@ def test_what_recovered_is_one_digest_and_what_fails_is_told_with_its_delay(retu
     assert returning.summaries["failed"].endswith("failed, found 3 h 11 min after it happened")
     assert returning.held == 0
     assert returning.store.read(lasting_conditions) == ()
+
+
+def test_to_people_an_outage_is_one_message_however_many_groups_it_is(returning):
+    team = Receiver(targets=("team/webhook",), storm=StormLimit())
+    returning.settings = replace(returning.settings, receivers={"team": team})
+    returning.returned()
+    for task in "abcde":
+        returning.ran(task, Phase.FAILED, -190)
+    returning.ran("a", Phase.SUCCEEDED, -100)
+    returning.caught_up(3)
+    returning.round(3.1)
+    assert told(returning) == [[("away", "firing"), *[("failed", "firing")] * 4]]
+    returning.sent()
+    returning.ran("b", Phase.SUCCEEDED, 9, seen=9)
+    returning.round(10)
+    assert told(returning)[-1] == [("failed", "resolved")]
 
 
 def test_all_that_is_found_before_the_first_round_is_put_together_as_well(returning):

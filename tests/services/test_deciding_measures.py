@@ -103,6 +103,16 @@ def test_a_success_without_rows_is_told_and_ends_with_one_that_has_some(deciding
     assert deciding.rows(3, 7) == [ZERO_OVER]
 
 
+def test_a_run_measured_again_as_its_end_is_corrected_opens_nothing_that_was_over(deciding):
+    deciding.settings = on("zero_rows")
+    first = deciding.see(Phase.SUCCEEDED, 1, rows_processed=0, rows_rejected=0, detailed=True)
+    deciding.told(1.2)
+    assert deciding.rows(2, 7) == [ZERO_OVER]
+    deciding.rows(1, 0, phase=Phase.REJECTED, id=first.id, seen=3)
+    deciding.told(3.2)
+    assert [one.ends_at for one in deciding.alerts if one.rule == "zero_rows"] == [at(2)]
+
+
 def test_a_run_whose_rows_are_not_known_says_nothing(deciding):
     deciding.settings = on("zero_rows", "rejected_ratio")
     assert deciding.rows(1, 0, detailed=False) == []

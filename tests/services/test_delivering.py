@@ -1,5 +1,7 @@
 """The worker of a target: order, retries, shutdown and crashes, in virtual time."""
 
+from datetime import timedelta
+
 import anyio
 import pytest
 import structlog
@@ -46,6 +48,14 @@ async def test_retry_after_is_obeyed_to_the_second(house):
     await house.run(HOUR, target_of(receiver))
     assert receiver.times == [0, 77]
     assert house.observed.failed == [("oncall", "throttled")]
+
+
+async def test_a_wish_to_wait_longer_than_time_lasts_is_one_to_wait_until_it_is_given_up(house):
+    endless = NotifierError("host: answered 429", permanent=False, retry_after=timedelta.max)
+    receiver = Receiver(endless)
+    house.owe(hours_ago=71)
+    await house.run(2 * HOUR, target_of(receiver))
+    assert receiver.times == [0, HOUR]
 
 
 async def test_retry_after_holds_for_all_messages_of_the_target(house):
@@ -250,6 +260,15 @@ async def test_a_receiver_that_cannot_tell_a_repetition_is_sent_one_after_the_ot
     assert receiver.times == list(range(9))
 
 
+async def test_a_receiver_that_keeps_the_last_it_was_told_is_sent_one_after_the_other(house):
+    receiver = Receiver(0.0, 9.0)
+    for group in "abcd":
+        house.owe(group=group)
+        await anyio.sleep(1)
+    await house.run(60, target_of(receiver, idempotent=True, one_by_one=True))
+    assert [message.key for message in receiver.accepted] == ["a-1", "b-1", "c-1", "d-1"]
+
+
 async def test_messages_of_one_group_are_never_on_their_way_together(house):
     receiver = Receiver(*[1.0] * 9)
     for i in range(4):
@@ -267,3 +286,46 @@ async def test_messages_of_one_group_are_never_on_their_way_together(house):
         ("g0-2", 0),
         ("g0-3", 1),
     ]
+
+
+async def after_a_batch(house, *answers):
+    """Play answers to messages that are sent side by side, after one that was accepted."""
+    receiver = Receiver(0.0, *answers)
+    for group in ("a", "b", "c", "d"):
+        house.owe(group=group)
+    await house.run(HOUR, target_of(receiver, idempotent=True))
+    return receiver
+
+
+async def test_a_wish_to_wait_holds_whatever_else_fails_side_by_side(house):
+    down = NotifierError("host: connect error", permanent=False)
+    receiver = await after_a_batch(house, busy(77), down)
+    assert receiver.times == [0, 0, 0, 77, 77, 77]
+
+
+async def test_of_wishes_to_wait_made_side_by_side_the_longest_holds(house):
+    receiver = await after_a_batch(house, busy(300), busy(77))
+    assert receiver.times == [0, 0, 0, 300, 300, 300]
+
+
+async def test_a_refused_login_holds_whatever_else_fails_side_by_side(house):
+    refused = NotifierError("host: answered 401", permanent=True, authentication=True)
+    down = NotifierError("host: connect error", permanent=False)
+    receiver = await after_a_batch(house, refused, down)
+    assert receiver.times[:4] == [0, 0, 0, 600]
+
+
+async def test_half_a_character_in_what_a_receiver_says_repeats_and_stops_nothing(house):
+    refusal = NotifierError("host: \ud800 answered 500", permanent=False)
+    receiver = Receiver(refusal, saying="thanks \udfff")
+    house.owe()
+    await house.run(60, target_of(receiver))
+    assert receiver.times == [0, 3]
+    assert [row.receipt for row in house.rows()] == ["thanks ?"]
+
+
+async def test_half_a_character_in_why_it_is_refused_for_good_is_written(house):
+    receiver = Receiver(NotifierError("host: \ud800 answered 404", permanent=True))
+    house.owe()
+    await house.run(60, target_of(receiver))
+    assert [(row.state, row.error) for row in house.rows()] == [("dead", "host: ? answered 404")]

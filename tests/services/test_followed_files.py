@@ -4,6 +4,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 import pytest
+import structlog
 
 from tests.contracts.certificates import authority
 from tests.threads import inline
@@ -133,3 +134,32 @@ async def test_a_broken_template_changes_nothing_until_it_is_good_again(followin
         title.write_text("{{ topic }}")
         await anyio.sleep(11)
         assert len(loaded) == before + 1
+
+
+@pytest.mark.parametrize(
+    ("named", "file", "bad", "good"),
+    [
+        ("rule_files: [rules.yaml]", "rules.yaml", "rules: [{rule: faild}]", "rules: []"),
+        ("rule_files: [rules.yaml]", "rules.yaml", None, "rules: []"),
+        ("templates: {folder: words}", "words/title.j2", "{{ alrts }}", "{{ counts }}"),
+        ("templates: {folder: words}", "words/title.j2", None, "{{ counts }}"),
+    ],
+    ids=["broken rules", "missing rules", "broken templates", "missing templates"],
+)
+async def test_a_refused_config_is_used_once_files_that_only_it_names_are_good(
+    following, tmp_path, *, named, file, bad, good
+):
+    async with following() as loaded:
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        if bad is not None:
+            (tmp_path / file).write_text(bad)
+        with structlog.testing.capture_logs() as lines:
+            (tmp_path / "tmcwatch.yaml").write_text(CONFIG + named)
+            await anyio.sleep(60)
+        assert [line["event"] for line in lines] == ["config_refused"]
+        assert loaded == []
+        (tmp_path / file).write_text(good)
+        await anyio.sleep(11)
+        assert len(loaded) == 1
+        await anyio.sleep(60)
+        assert len(loaded) == 1

@@ -186,6 +186,20 @@ async def test_a_refused_login_is_told_at_once_and_its_end_also_after_a_restart(
     assert told_failing(house) == []
 
 
+async def test_a_failure_is_not_over_because_nothing_is_left_to_show(house):
+    receiver = Receiver(*[REFUSED] * 100)
+    scene = Scene(house, firing("a"))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(scene.run, 3600, scene.mirror(receiver))
+        await scene.after(90)
+        await anyio.sleep(1500)
+        assert told_failing(house) == ["team/fake"]
+        receiver.mend()
+        await anyio.sleep(60)
+        assert told_failing(house) == []
+    assert shown(receiver) == [[]]
+
+
 async def test_a_failure_and_its_end_are_a_line_each(house):
     receiver = Receiver(busy(), busy(), busy())
     scene = Scene(house, firing("a"))

@@ -120,6 +120,11 @@ async def test_letters_are_listed_of_all_receivers_or_of_one(ask, path):
     assert answer.json() == [{"receiver": "oncall", "limit": 7}]
     assert (await ask("GET", f"{path}?receiver=nobody")).status_code == 404
     assert (await ask("GET", f"{path}?limit=0")).status_code == 400
+    misspelt = await ask("GET", f"{path}?reciever=oncall")
+    assert (misspelt.status_code, misspelt.json()["error"]) == (
+        400,
+        "reciever: not known; allowed: receiver, limit",
+    )
 
 
 async def replay(ask, **request):
@@ -155,8 +160,10 @@ async def test_a_letter_that_is_not_known_is_named(ask):
         b"[]",
         b'{"ids": []}',
         b'{"ids": [1]}',
+        b'{"ids": ["\\ud800"]}',
         b'{"ids": "a"}',
         b'{"receiver": ""}',
+        b'{"receiver": "\\ud800"}',
         b'{"all": false}',
         b'{"all": 1}',
         b'{"all": true, "receiver": "oncall"}',

@@ -1,14 +1,15 @@
 """What must be known beside the end of a run to decide on it, as the store tells it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from tmcwatch.alerting.linking import link_to
+from tmcwatch.alerting.log_places import LogPlaces
 from tmcwatch.alerting.settings import Settings
 from tmcwatch.domain.alert import Alert, AlertId
 from tmcwatch.domain.episode import Circumstances
-from tmcwatch.domain.execution import AccountName, Kind, Phase, SubjectId, Transition
+from tmcwatch.domain.execution import AccountName, ExecutionId, Kind, Phase, SubjectId, Transition
 from tmcwatch.domain.rule import About, Rule
 from tmcwatch.domain.scope import EVERYTHING
 from tmcwatch.domain.standing import NEVER_RAN
@@ -36,6 +37,7 @@ class Known:
     """How far TMC's clock is ahead of ours."""
     shared: dict[AlertId, Alert]
     """The open alerts that are about an engine or an account and not about one task or plan."""
+    places: LogPlaces
 
     def shared_of(self, account: AccountName) -> tuple[Alert, ...]:
         if not self.shared:
@@ -55,13 +57,14 @@ class Known:
             self.shared[alert.id] = alert
 
 
-def known_at_first(connection: Connection, settings: Settings) -> Known:
-    """Answer with what a round that decides on anything begins with."""
+def known_at_first(connection: Connection, settings: Settings, *, begin: int) -> Known:
+    """Answer with what a round that decides on anything begins with: the log from `begin` on."""
     sharing = {rule.name for rule in settings.rules if rule.about is not About.SUBJECT}
     return Known(
         watched_from=rules_watched_from(connection),
         skews=skews(connection),
         shared={alert.id: alert for alert in shared_alerts(connection, sharing)},
+        places=LogPlaces(connection=connection, begin=begin),
     )
 
 
@@ -96,7 +99,8 @@ def circumstances_of(
     )
     if transition.phase is Phase.SUCCEEDED:
         return circumstances
-    return _of_bad_end(connection, settings, transition, circumstances, place=place)
+    was_told = known.places.standing_before(place, account, kind)
+    return _of_bad_end(connection, settings, transition, circumstances, was_told=was_told)
 
 
 def _of_bad_end(
@@ -105,14 +109,20 @@ def _of_bad_end(
     transition: Transition,
     circumstances: Circumstances,
     *,
-    place: int,
+    was_told: Callable[[ExecutionId], bool],
 ) -> Circumstances:
     last_success = circumstances.standing.last_success_at
     account, kind, subject = transition.account, transition.kind, circumstances.subject
     # Asked only where a newer success is known; the log says whether it was seen before this end.
     after = (
         first_success_after(
-            connection, account, kind, subject=subject.id, moment=transition.at, before=place
+            connection,
+            account,
+            kind,
+            subject=subject.id,
+            moment=transition.at,
+            seen_at=transition.seen_at,
+            was_told=was_told,
         )
         if last_success is not None and last_success >= transition.at
         else None
@@ -128,7 +138,7 @@ def _of_bad_end(
     counting = tuple(rule for rule in rules if rule.counts)
     if not counting:
         return circumstances
-    return _counted(connection, transition, counting, circumstances, place=place)
+    return _counted(connection, transition, counting, circumstances, was_told=was_told)
 
 
 def _shared_success(
@@ -152,7 +162,7 @@ def _counted(
     rules: Iterable[Rule],
     circumstances: Circumstances,
     *,
-    place: int,
+    was_told: Callable[[ExecutionId], bool],
 ) -> Circumstances:
     """Add what rules count by: earlier ends, none from before the account was watched."""
     account, kind, subject = transition.account, transition.kind, circumstances.subject.id
@@ -162,7 +172,7 @@ def _counted(
     return replace(
         circumstances,
         recent=recent_runs(
-            connection, transition, since=max(watched, transition.at - back), place=place
+            connection, transition, since=max(watched, transition.at - back), was_told=was_told
         ),
         counted_from=last_ends(
             connection, account, kind, subject=subject, rules={rule.name for rule in rules}

@@ -20,9 +20,10 @@ from tmcwatch.alerting.plan_steps import decide_on_step
 from tmcwatch.alerting.regrouping import regroup
 from tmcwatch.alerting.settings import Settings
 from tmcwatch.alerting.silencing import silences_ending
+from tmcwatch.alerting.storming import tell_together
 from tmcwatch.alerting.stuck import decide_on_stuck
 from tmcwatch.alerting.superseding import leave_to_successors
-from tmcwatch.domain.alert import Alert, EndReason
+from tmcwatch.domain.alert import Alert, AlertId, EndReason
 from tmcwatch.domain.built_in import ABOUT_OURSELVES, WATCHING
 from tmcwatch.domain.episode import alert_id, changed_alerts, ended, is_shared
 from tmcwatch.domain.execution import ENDS, AccountName, Kind, Phase, SubjectId, Transition
@@ -86,6 +87,7 @@ def decide(
     noted = untold_conditions(connection, most=AT_ONCE)
     undecided = {transition.account for _, transition in waiting[len(ready) :]}
     due = come_due(connection, undecided=undecided, since=since, now=now, most=AT_ONCE)
+    released: list[AlertId] = []
     # One after the other, so that each finds what the one before it has ended.
     for alert in chain(
         stuck.alerts,
@@ -96,13 +98,14 @@ def decide(
         expiring_tokens(connection, settings, now=now),
         about_ourselves(connection, settings, noted, now=now),
         silences_ending(connection, settings, now=now),
-        let_go(connection, settings, holding, is_drained=is_drained, now=now),
+        _noting(released, let_go(connection, settings, holding, is_drained=is_drained, now=now)),
     ):
         save_alerts(connection, [alert])
         if alert.due_at is None:  # else it ended before it counted, and nobody was told
             changed[alert.id] = alert
     put_into_groups(connection, settings, changed.values(), now=now)
-    leave_to_successors(connection, changed.values())
+    leave_to_successors(connection, settings, changed.values(), now=now)
+    tell_together(connection, settings, released, now=now)
     flushed = flush_groups(connection, settings, now=now, most=AT_ONCE)
     return Decided(
         more=stuck.more or AT_ONCE in {len(ready), len(noted), flushed.groups},
@@ -110,6 +113,12 @@ def decide(
         next_at=_earliest(flushed.next_at, due_next(connection, now), stuck.next_at),
         alerts=tuple(changed.values()),
     )
+
+
+def _noting(ids: list[AlertId], alerts: Iterable[Alert]) -> Iterator[Alert]:
+    for alert in alerts:
+        ids.append(alert.id)
+        yield alert
 
 
 def _earliest(*moments: datetime | None) -> datetime | None:
@@ -187,7 +196,7 @@ def _decided_on_all(
     changed: dict[str, Alert] = {}
     if not ready:
         return changed
-    known = known_at_first(connection, settings)
+    known = known_at_first(connection, settings, begin=ready[0][0] - 1)
     enriching = Enriching(connection=connection, settings=settings, now=now)
 
     for transition, alert in _changes(connection, settings, ready, known, enriching=enriching):

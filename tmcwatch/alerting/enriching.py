@@ -82,6 +82,8 @@ class Enriching:
             known = before.get(alert.id)
             rule = self._rule(FLAPPING, alert)
             recovers = alert.end_reason is EndReason.RECOVERED and transition.corrects is None
+            # What ended before it counted is told to nobody, however often it comes back.
+            recovers = recovers and alert.due_at is None
             if known is None or rule is None or not recovers or not is_flapping(known):
                 yield alert
             else:

@@ -94,7 +94,7 @@ def _after(
     rule = rule_for(rules, name, whose, settings.ownership)
     if rule is None or not settings.scopes.get(whose.account, EVERYTHING).includes(whose.subject):
         return None
-    return after_run(
+    alert = after_run(
         rule,
         row,
         whose,
@@ -103,6 +103,9 @@ def _after(
         ownership=settings.ownership,
         now=transition.seen_at,
     )
+    if alert is not None and ongoing is None and known_ids(connection, [alert.id]):
+        return None  # a run whose end was corrected, measured again: what ended of it stays so
+    return alert
 
 
 def _whose(connection: Connection, transition: Transition, row: Row) -> Whose:

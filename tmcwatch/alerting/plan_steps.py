@@ -1,6 +1,6 @@
 """Deciding on tasks that fail inside a plan: their plan is told of at once."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from tmcwatch.alerting.linking import link_to
@@ -10,7 +10,7 @@ from tmcwatch.domain.execution import ExecutionId, Kind, SubjectId, Transition, 
 from tmcwatch.domain.opening import Whose, rule_for
 from tmcwatch.domain.plan_step import PLAN_STEP_FAILED, PlanRun, after_task, is_of_a_step
 from tmcwatch.domain.scope import EVERYTHING
-from tmcwatch.store.alerts import ongoing_alerts
+from tmcwatch.store.alerts import known_ids, ongoing_alerts
 from tmcwatch.store.engine import Connection
 from tmcwatch.store.executions import load_executions
 from tmcwatch.store.recent import plan_of_run, plan_run_at
@@ -34,17 +34,23 @@ def decide_on_step(
     if rule is None or not settings.scopes.get(whose.account, EVERYTHING).includes(whose.subject):
         return
     run = plan.execution
+    ongoing = ongoing_alerts(connection, whose.account, Kind.PLAN, whose.subject.id)
     alert = after_task(
         rule,
         transition,
         task=name_of(connection, transition.account, Kind.TASK, transition.subject),
         plan=plan,
-        ongoing=ongoing_alerts(connection, whose.account, Kind.PLAN, whose.subject.id),
+        ongoing=ongoing,
         link=link_to(settings, whose.account, whose.subject, run) if run else "",
         ownership=settings.ownership,
     )
-    if alert is not None:
+    if alert is not None and not _was_over(connection, alert, ongoing):
         yield alert
+
+
+def _was_over(connection: Connection, alert: Alert, ongoing: Iterable[Alert]) -> bool:
+    """Tell whether this run of the plan was told of before, and ended, as by a person."""
+    return all(one.id != alert.id for one in ongoing) and bool(known_ids(connection, [alert.id]))
 
 
 def _plan_run(connection: Connection, transition: Transition) -> PlanRun | None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from tmcwatch.alerting.grouping import put_into_groups
 from tmcwatch.alerting.settings import Settings, group_key, routes_of
 from tmcwatch.domain.alert import Alert
+from tmcwatch.domain.built_in import NOTICES
 from tmcwatch.domain.grouping import Group, Member, looked_at_by
 from tmcwatch.domain.routing import Route, group_labels, routes_for
 from tmcwatch.store.engine import Connection
@@ -38,7 +39,9 @@ def regroup(connection: Connection, settings: Settings, *, now: datetime) -> Non
         drop_group(connection, group.key)
         for member in members[group.key]:
             route = _route_to(group.receiver, member.alert, settings)
-            if member.told is None or route is None:
+            # Who was told that it is over has left: only this receiver still waits for that.
+            is_last = member.is_over or member.alert.rule in NOTICES
+            if route is None or (member.told is None and not is_last):
                 homeless[member.alert.id] = member.alert
             else:
                 _move(connection, member, group, route, now=now)

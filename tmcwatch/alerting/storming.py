@@ -1,16 +1,18 @@
 """Storms: receivers with more news than anyone reads are told summaries until it is over."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from tmcwatch.alerting.settings import Routes, Settings
 from tmcwatch.alerting.telling import Look, Round, keep, look_at, owed_for
+from tmcwatch.domain.alert import AlertId
 from tmcwatch.domain.grouping import Group
 from tmcwatch.domain.message import Message
 from tmcwatch.domain.storm import Storm, StormLimit, facts_of_storm, is_stormy, worst
 from tmcwatch.store.engine import Connection
-from tmcwatch.store.groups import load_group, save_groups
+from tmcwatch.store.groups import load_group, places_of, save_groups
 from tmcwatch.store.outbox import owe_all
 from tmcwatch.store.precedence import storm_key
 from tmcwatch.store.storms import (
@@ -42,7 +44,9 @@ def storms_now(connection: Connection, settings: Settings, *, now: datetime) -> 
     for name in _suspects(connection, limits, lasting, now=now):
         limit = limits[name]
         news = news_for(connection, name, since=now - limit.within, horizon=now + limit.within)
-        if is_stormy(news, limit, lasting=name in lasting):
+        # One that was begun for what an outage hid lasts until its first summary at least.
+        is_new = name in lasting and lasting[name].flushed_at is None and news > 0
+        if is_new or is_stormy(news, limit, lasting=name in lasting):
             storms[name] = lasting.get(name) or begin_storm(connection, name, now)
     for name in lasting.keys() - storms.keys():
         end_storm(connection, name)
@@ -53,6 +57,21 @@ def begin_storm(connection: Connection, receiver: str, now: datetime) -> Storm:
     storm = Storm(since=now)
     save_storm(connection, receiver, storm)
     return storm
+
+
+def tell_together(
+    connection: Connection, settings: Settings, released: Iterable[AlertId], *, now: datetime
+) -> None:
+    """Have what an outage hid told as one summary, where it would be several messages."""
+    groups: defaultdict[str, set[str]] = defaultdict(set)
+    for places in places_of(connection, released).values():
+        for place in places:
+            groups[place.receiver].add(place.group)
+    lasting = load_storms(connection)
+    for name, keys in groups.items():
+        receiver = settings.receivers.get(name)
+        if len(keys) > 1 and receiver is not None and receiver.storm and name not in lasting:
+            begin_storm(connection, name, now)
 
 
 def summarise(this: Round, receiver: str, storm: Storm) -> int:

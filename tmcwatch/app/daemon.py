@@ -25,6 +25,7 @@ from tmcwatch.config import (
     load,
     rule_files,
 )
+from tmcwatch.config.interpolation import FileProblem, text_of
 from tmcwatch.serving.access import AccessToken, May
 from tmcwatch.serving.application import application
 from tmcwatch.serving.server import ListenError, address_of, bind, serve
@@ -175,10 +176,12 @@ class Daemon:
         await serve(app, sock=self._sock)
 
     def _tokens(self) -> Sequence[AccessToken]:
+        # One without a secret fits nobody; left out, it would open reading to all.
         return [
-            AccessToken(name=token.name, secret=secret, may=May(token.may))
+            AccessToken(
+                name=token.name, secret=_secret(token.file, token.token), may=May(token.may)
+            )
             for token in self._config.http.tokens
-            if (secret := _secret(token.file, token.token))
         ]
 
     async def _obey_signals(self) -> None:
@@ -198,8 +201,18 @@ class Daemon:
         """
         while True:
             await anyio.sleep(LOOK_FOR_CHANGES_EVERY)
-            if await self._world.in_thread(self._fingerprint) != self._seen:
+            changed = await self._world.in_thread(self._fingerprint) != self._seen
+            is_refused = self.parts.health.config_refused_at is not None
+            if changed or (is_refused and await self._world.in_thread(self._is_mended)):
                 await self.reload()
+
+    def _is_mended(self) -> bool:
+        """Tell whether a refused config is good by now, such as a file that only it names."""
+        try:
+            self._load()
+        except ConfigError:
+            return False
+        return True
 
 
 def _followed(config: Config) -> tuple[Path, ...]:
@@ -219,7 +232,7 @@ def _secret(file: Path | None, text: SecretStr | None) -> str:
     if file is None:
         return text.get_secret_value() if text else ""
     try:
-        return file.read_text().strip()
-    except OSError as error:
-        log.warning("token_file_unreadable", file=str(file), problem=str(error.strerror))
+        return text_of(file).strip()
+    except FileProblem as problem:
+        log.warning("token_file_unreadable", file=str(file), problem=str(problem))
         return ""

@@ -30,7 +30,15 @@ from tmcwatch.domain.scope import Scope
 from tmcwatch.domain.settling import Bounds
 from tmcwatch.domain.sight import patience
 from tmcwatch.domain.storm import StormLimit
-from tmcwatch.notifiers import Outside, build, is_idempotent, mirrored_every, targets, wish_of
+from tmcwatch.notifiers import (
+    Outside,
+    build,
+    is_idempotent,
+    is_one_by_one,
+    mirrored_every,
+    targets,
+    wish_of,
+)
 from tmcwatch.polling.asking import List, PlanList, TaskList
 from tmcwatch.polling.looking import LookSettings
 from tmcwatch.polling.reading import Rereads
@@ -129,7 +137,7 @@ def scope_of(account: Account) -> Scope:
 def targets_of(config: Config, world: World, *, only: str | None = None) -> Iterable[Target]:
     """Give a target for every way of telling every receiver, or the `only` one."""
     outside = Outside(
-        http=partial(_receiver_http, world), in_thread=world.in_thread, now=world.now
+        http=partial(_receiver_http, world), in_thread=world.in_sending_thread, now=world.now
     )
     for receiver in config.receivers:
         if only not in {None, receiver.name}:
@@ -141,6 +149,7 @@ def targets_of(config: Config, world: World, *, only: str | None = None) -> Iter
                     receiver=receiver.name,
                     notifier=build(kind, part, outside),
                     idempotent=is_idempotent(kind),
+                    one_by_one=is_one_by_one(kind),
                     wish=wish_of(kind),
                     on_uncertain=OnUncertain(receiver.on_uncertain),
                     mirrored_every=mirrored_every(kind, part),

@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar, TypeVarTuple
 
+import anyio
 import anyio.to_thread
 import httpx
+
+MOST_SENDING_THREADS = 200
+"""Each is made when it is needed first: so many receivers may hang at once."""
 
 Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
@@ -32,6 +36,16 @@ class World:
     transport: Callable[[], httpx.AsyncBaseTransport | None] = lambda: None
     """The network to TMC and to receivers; None for the real one."""
     environ: Mapping[str, str]
+    sending_threads: anyio.CapacityLimiter | None = None
+    """Of notifiers, so that receivers that hang take none from the rest; None for the same."""
+
+    async def in_sending_thread(
+        self, work: Callable[[*Arguments], Result], /, *args: *Arguments
+    ) -> Result:
+        """Run what a notifier blocks on."""
+        if self.sending_threads is None:
+            return await self.in_thread(work, *args)
+        return await anyio.to_thread.run_sync(work, *args, limiter=self.sending_threads)
 
 
 async def in_thread(work: Callable[[*Arguments], Result], /, *args: *Arguments) -> Result:
@@ -45,4 +59,5 @@ def real_world(environ: Mapping[str, str]) -> World:
         in_thread=in_thread,
         random=random.random,
         environ=environ,
+        sending_threads=anyio.CapacityLimiter(MOST_SENDING_THREADS),
     )

@@ -8,7 +8,7 @@ from typing import Any, NoReturn, cast
 import click
 
 from tmcwatch import __version__
-from tmcwatch.cli.ending import Ending, Failed, one_line
+from tmcwatch.cli.ending import Ending, Failed, one_line, without_login
 from tmcwatch.cli.options import example
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
@@ -69,7 +69,7 @@ class Commands(click.Group):
 
 
 def _say(text: str) -> None:
-    click.echo(one_line(text), err=True)
+    click.echo(without_login(one_line(text)), err=True)
 
 
 @click.command(

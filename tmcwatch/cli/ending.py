@@ -1,6 +1,9 @@
 """How a command ends: its exit code, and what went wrong in one line each."""
 
+import re
 from enum import IntEnum
+
+_LOGIN = re.compile(r"(?<=://)[^\s/]+@")
 
 
 class Ending(IntEnum):
@@ -27,6 +30,11 @@ def one_line(text: str) -> str:
     """Answer with one line, without what would steer a terminal: names are others' words."""
     line = " ".join(text.split())
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in line)
+
+
+def without_login(text: str) -> str:
+    """Answer with a text whose addresses have no user and password: logs of a CI keep it."""
+    return _LOGIN.sub("…@", text)
 
 
 def found_wrong(*lines: str) -> Failed:

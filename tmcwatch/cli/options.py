@@ -1,6 +1,7 @@
 """Options that several commands have."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -8,6 +9,8 @@ from typing import Any, TypeVar
 import click
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7e]")
 
 config_option = click.option(
     "--config",
@@ -60,4 +63,10 @@ def example(*lines: str) -> str:
 
 
 def print_json(value: object) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    click.echo(_BEYOND_ASCII.sub(_visible, text))
+
+
+def _visible(found: re.Match[str]) -> str:
+    """Escape what would steer a terminal, or cannot be written at all."""
+    return found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1]

@@ -38,7 +38,7 @@ TELLING = 120.0
 
 
 def show(plans: Sequence[Planned], *, live: bool) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     for one in plans:
         if console.is_terminal:
             _draw(console, one, live=live)

@@ -7,9 +7,10 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from tmcwatch.cli.asking import ask, token_from
-from tmcwatch.cli.ending import found_wrong
+from tmcwatch.cli.ending import found_wrong, one_line
 from tmcwatch.cli.options import example, json_option, print_json
 from tmcwatch.cli.rows import moment
 
@@ -56,12 +57,13 @@ def command(*, url: str, token_file: Path | None, as_json: bool) -> None:
 
 
 def _show(status: Json, fresh: Json) -> None:
-    console = Console(highlight=False)
+    # Names are others' words: nothing in them is markup.
+    console = Console(highlight=False, markup=False, emoji=False)
     if console.is_terminal:
         _draw(console, status, fresh)
         return
     for line in _lines(status, fresh):
-        click.echo(line)
+        click.echo(one_line(line))
 
 
 def _lines(status: Json, fresh: Json) -> Iterator[str]:
@@ -90,21 +92,21 @@ def _lines(status: Json, fresh: Json) -> Iterator[str]:
 
 def _draw(console: Console, status: Json, fresh: Json) -> None:
     style = "green" if fresh["fresh"] else "bold red"
-    console.print(f"tmcwatch {status['version']}: [{style}]{_freshness(fresh)}[/]")
+    console.print(f"tmcwatch {status['version']}:", Text(_freshness(fresh), style=style))
     for line in _refused(status):
-        console.print(f"[yellow]{line}[/]")
+        console.print(Text(line, style="yellow"))
     _draw_lists(console, status)
     _draw_promotions(console, status.get("promotions", ()))
     if status["alerts_firing"]:
         firing = Table("firing", "severity", "alerts")
         for alert in status["alerts_firing"]:
-            firing.add_row(alert["rule"], alert["severity"], str(alert["number"]))
+            _add(firing, alert["rule"], alert["severity"], str(alert["number"]))
         console.print(firing)
     if status["outbox"]:
         owed = Table("receiver", "to be told", "given up", "trouble")
         for one in status["outbox"]:
             numbers = str(one["pending"]), str(one["dead"])
-            owed.add_row(one["receiver"], *numbers, _trouble(one).removeprefix("; ") or "none")
+            _add(owed, one["receiver"], *numbers, _trouble(one).removeprefix("; ") or "none")
         console.print(owed)
 
 
@@ -112,6 +114,10 @@ def _refused(status: Json) -> Iterator[str]:
     at = status.get("config_refused_at")
     if at:
         yield f"config: refused at {at}, so an older one is in use: check-config tells why"
+
+
+def _add(table: Table, *cells: str) -> None:
+    table.add_row(*(one_line(cell) for cell in cells))
 
 
 def _trouble(owed: Json) -> str:
@@ -128,18 +134,19 @@ def _draw_lists(console: Console, status: Json) -> None:
         ended = one["executions"]
         ages = (_age(one["watermark_age_seconds"]), _age(one["head_age_seconds"]))
         numbers = (str(ended[name]) for name in ("succeeded", "failed", "other"))
-        read.add_row(account, f"{one['kind']}s", *ages, _open(one), *numbers)
+        _add(read, account, f"{one['kind']}s", *ages, _open(one), *numbers)
     if lists:
         console.print(read)
     for line in (line for account in status["accounts"] for line in _unread(account)):
-        console.print(line)
+        console.print(one_line(line))
     for account, one in lists:
-        console.print(
+        reads = (
             f"{account}: {one['kind']}s: {_reading(one)}; "
             f"a row may be {_age(one['settle_seconds'] or 0)} late{_catching_up(one)}"
         )
+        console.print(one_line(reads))
     for line in (line for account in status["accounts"] for line in _pressure(account)):
-        console.print(f"[yellow]{line}[/]")
+        console.print(one_line(line), style="yellow")
 
 
 def _unread(account: Json) -> Iterator[str]:
@@ -184,7 +191,7 @@ def _draw_promotions(console: Console, promotions: Sequence[Json]) -> None:
         return
     followed = Table("account", "promotion", "phase")
     for one in promotions:
-        followed.add_row(one["account"], one["execution"], _promotion(one))
+        _add(followed, one["account"], one["execution"], _promotion(one))
     console.print(followed)
 
 

@@ -93,7 +93,7 @@ def check_files(config: Config) -> list[Problem]:
         ((token.file, f"http.tokens[{i}].file") for i, token in enumerate(config.http.tokens)),
     )
     found = ((file, key, _file_problem(file)) for file, key in named if file is not None)
-    told = [Problem(file=str(file), key=key, text=text) for file, key, text in found if text]
+    told = [config.places.problem(key, f"{file}: {text}") for file, key, text in found if text]
     return [*told, *_receiver_problems(config), *authority_problems(config)]
 
 

@@ -67,7 +67,7 @@ def _alone(here: KeyPath, item: Mapping[str, Plain]) -> Iterator[tuple[KeyPath, 
     for key, rule in _OF_ONE.items():
         if key in item and item.get("rule") != rule:
             yield (*here, key), f"only the rule {rule!r} has this"
-    if item.get("rule") in BUILT_IN:
+    if str(item.get("rule")) in BUILT_IN:
         yield from _of_built_in(here, item)
 
 

@@ -24,23 +24,24 @@ class RuleFile(Section):
 
 def rule_files(config: Config) -> tuple[Path, ...]:
     """Answer with the files of rules that are there at present."""
-    return found_by(config.rule_files)
+    folder = Path(config.places.file).absolute().parent
+    return found_by(config.rule_files, folder=folder)
 
 
-def found_by(patterns: Sequence[Path]) -> tuple[Path, ...]:
+def found_by(patterns: Sequence[Path], *, folder: Path) -> tuple[Path, ...]:
     """Answer with the files that patterns name, in their order and each once.
 
-    One without wildcards is there even if it does not exist, so that this is told.
+    One without wildcards is there even if it does not exist, so that this is told. `folder` is
+    the config's own, whose name is no pattern. Raises ValueError for what is no pattern.
     """
-    found = (path for pattern in patterns for path in _found(pattern))
+    found = (path for pattern in patterns for path in _found(pattern, folder))
     return tuple(dict.fromkeys(found))
 
 
-def _found(pattern: Path) -> list[Path]:
-    if not _WILD & set(str(pattern)):
-        return [pattern]
-    anchor = Path(pattern.anchor)
-    return sorted(anchor.glob(str(pattern.relative_to(anchor))))
+def _found(pattern: Path, folder: Path) -> list[Path]:
+    start = folder if pattern.is_relative_to(folder) else Path(pattern.anchor)
+    wanted = str(pattern.relative_to(start))
+    return sorted(start.glob(wanted)) if _WILD & set(wanted) else [pattern]
 
 
 def rule_documents(config: Document) -> Iterator[Document | ConfigError]:
@@ -52,7 +53,16 @@ def rule_documents(config: Document) -> Iterator[Document | ConfigError]:
     read: set[Path] = set()
     for i, text in enumerate(value if isinstance(value, list) else []):
         usable = isinstance(text, str) and text and "\0" not in text
-        for file in found_by([config.sources.folder / str(text)]) if usable else ():
+        try:
+            files = (
+                found_by([config.sources.folder / str(text)], folder=config.sources.folder)
+                if usable
+                else ()
+            )
+        except ValueError as error:
+            config.reject(("rule_files", i), f"{text}: {error}")
+            continue
+        for file in files:
             if file in read:
                 continue
             read.add(file)

@@ -3,7 +3,7 @@
 Nothing of it is stored: what a crash forgets is pushed again, or ends by itself in the mirror.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -82,8 +82,10 @@ class _Mirroring:
         current = tuple(await self._read(lambda c: mirror.alerts(c, now)))
         # Kept whether or not it arrives: what may have arrived must not stay when it is over.
         self._pushed = current + withdrawn(self._pushed, current, now=now)
+        # One that failed is asked whether it still does, also where nothing is left to show.
+        is_in_doubt = self._fails_since is not None or self._is_told
         error = None
-        for portion in _portions(self._pushed):
+        for portion in _portions(self._pushed) or ([()] if is_in_doubt else []):
             failure = await self._push(portion, now)
             error = failure or error
             if failure is not None and not _is_of_single_alerts(failure):
@@ -162,9 +164,9 @@ def _is_of_single_alerts(error: NotifierError) -> bool:
     return error.permanent and not error.authentication
 
 
-def _portions(alerts: Sequence[Alert]) -> Iterator[Sequence[Alert]]:
-    for start in range(0, len(alerts), MOST_AT_ONCE):
-        yield alerts[start : start + MOST_AT_ONCE]
+def _portions(alerts: Sequence[Alert]) -> list[Sequence[Alert]]:
+    starts = range(0, len(alerts), MOST_AT_ONCE)
+    return [alerts[start : start + MOST_AT_ONCE] for start in starts]
 
 
 def _words(message: Message) -> Words:

@@ -62,6 +62,8 @@ class Target:
     notifier: Notifier
     idempotent: bool
     on_uncertain: OnUncertain = OnUncertain.RESEND
+    one_by_one: bool = False
+    """It keeps what it was told last: messages that overtake each other would leave the wrong."""
     wish: Wish = IN_FULL
     """Of its words: what its notifier does not read need not be made."""
     mirrored_every: timedelta | None = None
@@ -113,7 +115,7 @@ class _Worker:
         self._is_told = False
         """Whether alerting knows that it fails."""
         # One that cannot tell a repetition is never in doubt about more than one message.
-        self._may_repeat = target.idempotent
+        self._may_repeat = target.idempotent and not target.one_by_one
         self._together = 1
 
     async def run(self, bell: Bell) -> None:

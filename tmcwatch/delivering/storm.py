@@ -1,7 +1,7 @@
 """What the summary of a storm says beside the few alerts that it lists."""
 
 from tmcwatch.domain.harmless import cut
-from tmcwatch.domain.storm import StormFacts
+from tmcwatch.domain.storm import MOST_LISTED, StormFacts
 
 _MOST_COUNTED = 5
 _LONGEST_NAME = 60
@@ -12,7 +12,9 @@ def counts_of(storm: StormFacts) -> str:
     if storm.over:
         is_recovery = storm.recovered == storm.over
         counts.append(f"{'RECOVERED' if is_recovery else 'RESOLVED'} {storm.over:,}")
-    return f"STORM: {', '.join(counts)}"
+    # What an outage hid is told so too, even if it is little.
+    name = "STORM" if storm.alerts > MOST_LISTED else "SUMMARY"
+    return f"{name}: {', '.join(counts)}"
 
 
 def summary_of(storm: StormFacts, *, since: str, counted: bool) -> str:

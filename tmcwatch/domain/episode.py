@@ -156,10 +156,12 @@ def _recovered(
     transition: Transition, ongoing: Iterable[Alert], circumstances: Circumstances
 ) -> Iterator[Alert]:
     for alert in ongoing:
-        same_run = alert.annotations.get("execution_id") == transition.execution
-        taken_back = transition.corrects is not None and same_run
         if alert.rule in NOT_BY_SUCCESS | LASTING:
             continue
+        # Of several runs the newest counts: TMC may correct the end of an older one.
+        first, run = alert.annotations.get("execution_id"), transition.execution
+        same_run = alert.annotations.get("latest_execution_id", first) == run
+        taken_back = transition.corrects is not None and same_run
         if is_shared(alert):
             over = _works_again(alert, circumstances) or (taken_back and alert.count == 1)
         else:
@@ -250,9 +252,7 @@ def _opened(case: _Case, runs: tuple[Run, ...]) -> Alert:
     rule, transition, labels, latest = case.rule, case.transition, case.labels, runs[-1]
     shares = labels["kind"] not in _SUBJECTS
     alert = Alert(
-        id=alert_id(
-            rule.name, transition.account, labels["kind"], labels["id"], transition.execution
-        ),
+        id=_id_of(case),
         rule=rule.name,
         severity=rule.severity_of(transition),
         labels=labels,
@@ -273,6 +273,15 @@ def _opened(case: _Case, runs: tuple[Run, ...]) -> Alert:
     if success is None or success < latest.at or rule.nature is not Nature.VERDICT:
         return alert
     return ended(alert, EndReason.RECOVERED, at=success, now=transition.seen_at)
+
+
+def _id_of(case: _Case) -> AlertId:
+    rule, transition, labels = case.rule, case.transition, case.labels
+    parts = [rule.name, transition.account, labels["kind"], labels["id"], transition.execution]
+    if transition.corrects is not None:
+        # An end that TMC takes back and gives again is news of its own: nothing opens twice.
+        parts.append(transition.seen_at.isoformat())
+    return alert_id(*parts)
 
 
 def run_labels(transition: Transition, circumstances: Circumstances) -> dict[str, str]:

@@ -40,6 +40,9 @@ def after_failure(
     """
     since = now if trouble is None else trouble.since
     until = now + PROBE_EVERY if refused else wait_until or since
+    if trouble is not None:
+        # Of messages that fail side by side, the one that asked for most is heard.
+        until = max(until, trouble.until)
     was_refused = trouble is not None and trouble.refused
     return Trouble(since=since, until=until, refused=refused or was_refused)
 

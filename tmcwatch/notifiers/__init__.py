@@ -22,9 +22,11 @@ Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
 
 PARTS = ("IDEMPOTENT", "Options", "build", "problems")
-"""What the module of a kind must have; it may have `targets` and `mirrors`."""
+"""What the module of a kind must have; it may have `targets`, `mirrors`, `READS`, `ONE_BY_ONE`."""
+_WORDS = ("title", "text", "markdown", "html")
 CLOSE_WITHIN = 5.0
 _LONGEST_REASON = 300
+_LONGEST_WAIT = timedelta(days=36_500)
 
 GROUP = "tmcwatch.notifiers"
 """The entry point group by which other packages add kinds: `name = "dotted.module"`."""
@@ -49,6 +51,17 @@ class Receipt:
         # Other packages make receipts, too, and may not check their types.
         if not isinstance(self.text, str):
             raise TypeError("the text of a receipt must be a text")
+        object.__setattr__(self, "text", _storable(self.text))
+
+
+def _storable(text: str) -> str:
+    """Answer with a text without halves of characters, which no store takes."""
+    return text.encode(errors="replace").decode()
+
+
+def _bounded(wait: timedelta) -> timedelta:
+    """Answer with a wait that a calendar can hold: a message is given up long before."""
+    return min(max(wait, timedelta(0)), _LONGEST_WAIT)
 
 
 class NotifierError(Exception):
@@ -68,9 +81,9 @@ class NotifierError(Exception):
         super().__init__(text)
         if retry_after is not None and not isinstance(retry_after, timedelta):
             raise TypeError("retry_after must be a timedelta")
-        self.text = str(text)
+        self.text = _storable(str(text))
         self.permanent = permanent
-        self.retry_after = None if retry_after is None else max(retry_after, timedelta(0))
+        self.retry_after = None if retry_after is None else _bounded(retry_after)
         self.authentication = authentication
 
 
@@ -152,6 +165,11 @@ def is_idempotent(kind: str) -> bool:
     return bool(_module(kind).IDEMPOTENT)
 
 
+def is_one_by_one(kind: str) -> bool:
+    """Tell whether a kind keeps what it was told last, so that no message may overtake another."""
+    return bool(getattr(_module(kind), "ONE_BY_ONE", False))
+
+
 def wish_of(kind: str) -> Wish:
     """Answer with which words a kind reads: those that its module names as `READS`, else all."""
     return Wish(only=getattr(_module(kind), "READS", None))
@@ -217,6 +235,8 @@ def _module(kind: str) -> Kind:
         raise KindError(f"the notifier {kind!r} has no {', '.join(missing)} in {KINDS[kind]}")
     if not (isinstance(module.Options, type) and issubclass(module.Options, BaseModel)):
         raise KindError(f"the notifier {kind!r} has Options that are no pydantic model")
+    if getattr(module, "READS", None) not in (None, *_WORDS):
+        raise KindError(f"the notifier {kind!r} READS none of {', '.join(_WORDS)}")
     return cast(Kind, module)
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, unquote_plus, urlsplit
 
 import anyio
 import httpx
@@ -19,6 +19,8 @@ LONGEST_TIMEOUT = timedelta(seconds=15)  # a send has 20 seconds in all
 LONGEST_ANSWER = 64 * 1024
 _FINISH_WITHIN = 0.5
 _SHOWN_OF_ANSWER = 200
+_LONG_ENOUGH = 4
+"""A piece of a path or query this long may be a secret; a shorter one is a word like `api`."""
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _AMOUNT = r"([0-9]{1,9}(?:\.[0-9]+)?)(ms|[smhd])"
 
@@ -116,8 +118,15 @@ def secrets_in(address: SplitResult, headers: Iterable[SecretStr]) -> list[str]:
     """Answer with what an answer may quote of an address and of headers, and no text of ours."""
     secrets = [text.get_secret_value() for text in headers]
     secrets += [word for text in secrets for word in text.split()]
-    secrets += [address.username or "", address.password or "", address.query, address.path]
-    return [*secrets, *address.path.split("/"), *address.query.split("=")]
+    whole = [address.username or "", address.password or "", address.query, address.path]
+    pieces = re.split(r"[/?&;=]", f"{address.path}?{address.query}")
+    quoted = [*whole, *(piece for piece in pieces if len(piece) >= _LONG_ENOUGH)]
+    return secrets + [spelling for text in quoted for spelling in _spellings(text)]
+
+
+def _spellings(quoted: str) -> tuple[str, str, str]:
+    """Answer with a part of an address as it is written, and as a server reads it."""
+    return quoted, unquote(quoted), unquote_plus(quoted)
 
 
 async def beginning(response: httpx.Response, *, longest: int = LONGEST_ANSWER) -> bytes:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tmcwatch.domain.message import Message, Words
 from tmcwatch.notifiers import Notifier, Outside, Receipt
+from tmcwatch.notifiers.stating import moment
 
 log = structlog.get_logger()
 
@@ -36,8 +37,8 @@ class LogNotifier:
                 key=message.key,
                 alert=alert.id,
                 labels=dict(alert.labels),
-                starts_at=alert.starts_at.isoformat(),
-                ends_at=alert.ends_at.isoformat() if alert.ends_at else None,
+                starts_at=moment(alert.starts_at),
+                ends_at=moment(alert.ends_at) if alert.ends_at else None,
                 end_reason=alert.end_reason.value if alert.end_reason else None,
                 count=alert.count,
                 **{

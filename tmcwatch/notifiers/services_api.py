@@ -22,6 +22,7 @@ from tmcwatch.notifiers.keeping import (
 )
 
 IDEMPOTENT = True
+ONE_BY_ONE = True
 READS = "text"
 
 _LONGEST = {"desc": 2_000, "target": 2_000, "trigger": 2_000, "debug": 10_000}

@@ -24,6 +24,7 @@ from tmcwatch.notifiers.keeping import (
 )
 
 IDEMPOTENT = True
+ONE_BY_ONE = True
 READS = "text"
 
 _LONGEST = {

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tmcwatch.serving import attending, pages
 from tmcwatch.serving.access import May
 from tmcwatch.serving.exchange import answer, json_of, limit_of, refused
+from tmcwatch.serving.fields import Fields, is_sound
 from tmcwatch.serving.guarding import Tokens, guarded
 from tmcwatch.serving.operations import Letters, NotKnown, Operations, Unavailable, WrongRequest
 from tmcwatch.telemetry.health import Verdict
@@ -152,14 +153,15 @@ async def _receiver(request: Request) -> str:
 
 def _asked(request: Request) -> str | None:
     """Answer with the receiver that is asked about; None means all."""
-    return request.query_params.get("receiver")
+    fields = Fields(dict(request.query_params), ("receiver", "limit"))
+    return fields.text("receiver")
 
 
 async def _letters(request: Request) -> Letters:
     match await json_of(request):
         case {"ids": [*ids], **others} if ids and not others and _are_texts(ids):
             return Letters(ids=tuple(ids))
-        case {"receiver": str(receiver), **others} if receiver and not others:
+        case {"receiver": str(receiver), **others} if _is_text(receiver) and not others:
             return Letters(receiver=receiver)
         case {"all": True, **others} if not others:
             return Letters()
@@ -169,7 +171,12 @@ async def _letters(request: Request) -> Letters:
 
 
 def _are_texts(values: Sequence[object]) -> bool:
-    return all(isinstance(value, str) for value in values)
+    return all(_is_text(value) for value in values)
+
+
+def _is_text(value: object) -> bool:
+    """Tell whether a value is one that the store can be asked for."""
+    return isinstance(value, str) and bool(value) and is_sound(value)
 
 
 def _verdict(name: str, verdict: Verdict) -> Response:

@@ -31,7 +31,7 @@ class Fields:
         if name not in self._values:
             return None
         value = self._values[name]
-        if not isinstance(value, str) or not _is_sound(value):
+        if not isinstance(value, str) or not is_sound(value):
             raise wrong(f"{name}: a text is needed")
         if len(value) > most:
             raise wrong(f"{name}: at most {most:,} characters")
@@ -62,7 +62,7 @@ class Fields:
 
 def matcher(name: str, text: object) -> Matcher:
     """Read a matcher in Alertmanager's syntax; `name` is what the complaint calls it."""
-    if not isinstance(text, str) or len(text) > LONGEST_MATCHER or not _is_sound(text):
+    if not isinstance(text, str) or len(text) > LONGEST_MATCHER or not is_sound(text):
         raise wrong(f"{name}: a text of at most {LONGEST_MATCHER:,} characters is needed")
     try:
         return matcher_from(text)
@@ -80,7 +80,7 @@ def wrong(text: str) -> HTTPException:
     return HTTPException(400, text)
 
 
-def _is_sound(text: str) -> bool:
+def is_sound(text: str) -> bool:
     """Tell whether a text can be kept: JSON can write halves of characters, which nobody can."""
     try:
         text.encode()

@@ -116,8 +116,7 @@ _ORPHANED = (
     .where(
         alerts.c.ends_at.is_(None),
         subjects.c.kind.in_([Kind.TASK.value, Kind.PLAN.value]),
-        subjects.c.listed == false(),
-        ~_HIDDEN,
+        or_(subjects.c.outside == true(), and_(subjects.c.listed == false(), ~_HIDDEN)),
     )
     .order_by(alerts.c.starts_at, alerts.c.id)
 )
@@ -190,7 +189,10 @@ def stale_alerts(connection: Connection, before: datetime) -> tuple[Alert, ...]:
 
 
 def orphaned_alerts(connection: Connection) -> tuple[Alert, ...]:
-    """Answer with the open alerts of tasks and plans that TMC no longer lists, though it might."""
+    """Answer with the open alerts of tasks and plans that are gone, or are watched no longer.
+
+    Gone is what TMC no longer lists, though it might.
+    """
     return tuple(alert_of(values) for values in connection.execute(_ORPHANED))
 
 

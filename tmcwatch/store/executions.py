@@ -1,7 +1,7 @@
 """Executions in the store: what we believe about each run, open or ended."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,7 +26,7 @@ from tmcwatch.domain.execution import (
 from tmcwatch.domain.lifecycle import ended_at
 from tmcwatch.domain.observation import Followed
 from tmcwatch.store.moments import loaded, stored
-from tmcwatch.store.schema import executions, transitions
+from tmcwatch.store.schema import executions
 
 _IDS_AT_ONCE = 500  # databases bound the parameters of one statement
 
@@ -126,23 +126,21 @@ def first_success_after(
     *,
     subject: SubjectId,
     moment: datetime,
-    before: int,
+    seen_at: datetime,
+    was_told: Callable[[ExecutionId], bool],
 ) -> datetime | None:
     """Answer with the end of the first success of a task or plan that ended at `moment` or later.
 
-    Of those only that stand in the log before the place `before`: the others are yet to be told.
+    Of those only that were seen by `seen_at` and told before: the others are yet to be.
     """
     # A success outdoes a failure of the same moment, in whichever order they are told.
     just_before = moment - timedelta(microseconds=1)
     ends = _ends(account, kind, subject=subject, phases=[Phase.SUCCEEDED], moment=just_before)
-    untold = select(transitions.c.execution).where(
-        transitions.c.sequence > before,
-        transitions.c.account == account,
-        transitions.c.kind == kind.value,
-        transitions.c.phase == Phase.SUCCEEDED.value,
+    query = select(executions.c.id, executions.c.ended_at).where(
+        ends, executions.c.first_seen_at <= stored(seen_at)
     )
-    query = select(func.min(executions.c.ended_at)).where(ends, executions.c.id.not_in(untold))
-    return loaded(connection.execute(query).scalar())
+    found = connection.execute(query.order_by(executions.c.ended_at))
+    return next((loaded(ended_at) for id_, ended_at in found if was_told(id_)), None)
 
 
 def failures_after(

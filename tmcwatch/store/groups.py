@@ -76,11 +76,7 @@ _LEAVE = delete(members).where(
     members.c.alert == bindparam("asked_id"),
     members.c.group_key.in_(
         select(groups.c.key).where(
-            groups.c.receiver.in_(
-                select(groups.c.receiver)
-                .join(members, members.c.group_key == groups.c.key)
-                .where(members.c.alert == bindparam("successor"))
-            )
+            groups.c.receiver.in_(bindparam("asked_receivers", expanding=True))
         )
     ),
 )
@@ -303,7 +299,6 @@ def _severity(text: str | None) -> Severity | None:
     return None if text is None else Severity(text)
 
 
-def leave_to(connection: Connection, alert: AlertId, successor: AlertId) -> None:
-    """Take an alert out of the groups whose receivers are told of its successor instead."""
-    asked = {"asked_id": alert, "successor": successor}
-    connection.execute(_LEAVE, asked)
+def leave_to(connection: Connection, alert: AlertId, receivers: Iterable[str]) -> None:
+    """Take an alert out of the groups of receivers that are told of its successor instead."""
+    connection.execute(_LEAVE, {"asked_id": alert, "asked_receivers": list(receivers)})

@@ -175,14 +175,18 @@ def newest_deliveries(connection: Connection, most: int) -> list[dict[str, objec
             "target": row.target,
             "state": row.state,
             "attempts": row.attempts,
-            "created_at": loaded(row.created_at).isoformat(),
-            "changed_at": loaded(row.changed_at).isoformat(),
-            "due_at": loaded(row.due_at).isoformat(),
+            "created_at": _shown(row.created_at),
+            "changed_at": _shown(row.changed_at),
+            "due_at": _shown(row.due_at),
             "receipt": row.receipt,
             "error": row.error,
         }
         for row in connection.execute(newest)
     ]
+
+
+def _shown(moment: int) -> str:
+    return loaded(moment).isoformat().replace("+00:00", "Z")
 
 
 def forget(connection: Connection, before: datetime, limit: int) -> int:

@@ -17,6 +17,9 @@ RUNS_AT_MOST = 100
 ERRORS_AT_MOST = 5_000
 """The newest transitions that are looked through for equal error texts."""
 
+EPISODES_AT_MOST = 10_000
+"""The newest alerts that are looked through for what opens again and again."""
+
 # Built once: they are asked for every bad end.
 _RUNS = (
     select(
@@ -35,12 +38,15 @@ _RUNS = (
     .limit(RUNS_AT_MOST)
 )
 _HAPPENED = or_(alerts.c.end_reason.is_(None), alerts.c.end_reason != EndReason.SUPERSEDED.value)
-_REPEATED = (
+# Bounded first: to group them by an index, the database would go through all alerts there are.
+_OPENED = (
     select(alerts.c.account, alerts.c.kind, alerts.c.subject, alerts.c.rule)
     .where(alerts.c.opened_at >= bindparam("since"), _HAPPENED)
-    .group_by(alerts.c.account, alerts.c.kind, alerts.c.subject, alerts.c.rule)
-    .having(func.count() >= bindparam("least"))
+    .order_by(alerts.c.opened_at.desc())
+    .limit(EPISODES_AT_MOST)
+    .subquery()
 )
+_REPEATED = select(_OPENED).group_by(*_OPENED.c).having(func.count() >= bindparam("least"))
 _EPISODES = select(func.count()).where(
     alerts.c.account == bindparam("asked_account"),
     alerts.c.kind == bindparam("asked_kind"),

@@ -1,8 +1,9 @@
 """What rules ask of runs that are over: where one ran, what ended before it, what went well."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, false, func, select
@@ -18,7 +19,7 @@ from tmcwatch.domain.execution import (
 )
 from tmcwatch.domain.repetition import Run
 from tmcwatch.store.moments import loaded, stored
-from tmcwatch.store.schema import alerts, executions, transitions
+from tmcwatch.store.schema import alerts, executions
 
 MOST_RECENT = 1_000
 """Ends of one task or plan that are looked at, newest first."""
@@ -40,11 +41,6 @@ _PLACE = select(executions.c.engine, executions.c.started_at, executions.c.plan)
     executions.c.kind == bindparam("asked_kind"),
     executions.c.id == bindparam("asked_id"),
 )
-_UNTOLD = select(transitions.c.execution).where(
-    transitions.c.sequence > bindparam("before"),
-    transitions.c.account == bindparam("asked_account"),
-    transitions.c.kind == bindparam("asked_kind"),
-)
 _RECENT = (
     select(
         executions.c.id,
@@ -53,6 +49,7 @@ _RECENT = (
         executions.c.trigger,
         executions.c.reason,
         executions.c.engine,
+        executions.c.seen_at,
     )
     .where(
         executions.c.account == bindparam("asked_account"),
@@ -61,11 +58,8 @@ _RECENT = (
         executions.c.ended_at >= bindparam("since"),
         executions.c.open == false(),
         executions.c.id != bindparam("asked_id"),
-        # The log is asked only of what was seen as late: what was seen before stands before.
-        (executions.c.seen_at < bindparam("seen_at")) | executions.c.id.not_in(_UNTOLD),
     )
     .order_by(executions.c.ended_at.desc())
-    .limit(bindparam("most"))
 )
 _LAST_ENDS = (
     select(alerts.c.rule, func.max(alerts.c.ends_at))
@@ -110,23 +104,27 @@ def place_of(
 
 
 def recent_runs(
-    connection: Connection, transition: Transition, *, since: datetime, place: int
+    connection: Connection,
+    transition: Transition,
+    *,
+    since: datetime,
+    was_told: Callable[[ExecutionId], bool],
 ) -> tuple[Run, ...]:
     """Answer with other ends of the same task or plan from `since` on, the newest thousand.
 
-    Of those only that stand in the log before `place`, where the transition stands: the others
-    are yet to be told.
+    Of those only that were told before: the others are yet to be.
     """
     asked: dict[str, Any] = {
         "asked_account": transition.account,
         "asked_kind": transition.kind.value,
         "asked_subject": transition.subject,
         "asked_id": transition.execution,
-        "seen_at": stored(transition.seen_at),
         "since": stored(since),
-        "before": place,
     }
-    found = connection.execute(_RECENT, asked | {"most": MOST_RECENT})
+    seen_at = stored(transition.seen_at)
+    found = connection.execute(_RECENT, asked)
+    # The log is asked only of what was seen as late: what was seen before was told before.
+    told = (values for values in found if values.seen_at < seen_at or was_told(values.id))
     return tuple(
         Run(
             execution=ExecutionId(values.id),
@@ -136,7 +134,7 @@ def recent_runs(
             reason=values.reason,
             engine=values.engine,
         )
-        for values in found
+        for values in islice(told, MOST_RECENT)
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, select
 from sqlalchemy.dialects.sqlite import insert
 
-from tmcwatch.domain.execution import AccountName, Kind, Phase, Transition, Trigger
+from tmcwatch.domain.execution import ENDS, AccountName, Kind, Phase, Transition, Trigger
 from tmcwatch.store.executions import breakage_from, breakage_text
 from tmcwatch.store.moments import loaded, stored
 from tmcwatch.store.schema import cursors, transitions
@@ -17,6 +17,16 @@ _AFTER = (
     .where(transitions.c.sequence > bindparam("after"))
     .order_by(transitions.c.sequence)
     .limit(bindparam("most"))
+)
+_ENDS_AFTER = (
+    select(
+        transitions.c.account, transitions.c.kind, transitions.c.execution, transitions.c.sequence
+    )
+    .where(
+        transitions.c.sequence > bindparam("after"),
+        transitions.c.phase.in_(sorted(phase.value for phase in ENDS)),
+    )
+    .order_by(transitions.c.sequence)
 )
 _APPEND = transitions.insert()
 _CURSOR = select(cursors.c.sequence).where(cursors.c.name == bindparam("asked_name"))
@@ -38,6 +48,15 @@ def transitions_after(
     """Answer with the next transitions of the log and their places in it, oldest first."""
     found = connection.execute(_AFTER, {"after": sequence, "most": most})
     return tuple((values.sequence, _transition(values)) for values in found)
+
+
+def ends_after(connection: Connection, sequence: int) -> dict[tuple[str, str, str], int]:
+    """Answer with where the last end of each run stands in the log after a place.
+
+    By account, kind and execution.
+    """
+    found = connection.execute(_ENDS_AFTER, {"after": sequence})
+    return {(account, kind, execution): place for account, kind, execution, place in found}
 
 
 def newest_transitions(connection: Connection, most: int) -> tuple[Transition, ...]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict, SecretStr, field_validator, model_validator
 
@@ -59,7 +60,10 @@ class AppriseNotifier:
         self._name = str(service.service_name)
         self._fitting = Fitting(service)
         self._mailing = Mailing(service) if self._name == "E-Mail" else None
-        self._secrets = [part for part in re.split(r"[/:@?&=]+", url) if len(part) >= LONG_ENOUGH]
+        parts = [part for part in re.split(r"[/:@?&=]+", url) if len(part) >= LONG_ENOUGH]
+        # As they are written, and as Apprise and the service read them.
+        spellings = {spelling for part in parts for spelling in (part, unquote(part))}
+        self._secrets = sorted(spellings, key=len, reverse=True)
 
     async def send(self, message: Message, words: Words) -> Receipt:
         result = await self._in_thread(self._notify, message, words)
