@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import click
 import pytest
 
 from tests.cli.daemon import STALE, STATUS, answering
@@ -37,6 +38,16 @@ def test_a_receiver_that_fails_and_is_left_alone_is_told(call):
     said = f"fails; left alone until {until}"
     assert f"receiver team: 1 to be told, 0 given up; {said}" in lines
     assert said in table
+
+
+def test_a_config_that_was_refused_is_told(call):
+    refused = STATUS | {"config_refused_at": "2026-11-20T00:00:00Z"}
+    with answering(status=(200, refused)) as url:
+        lines = call("status", "--url", url).output.splitlines()
+        table = call("status", "--url", url, FORCE_COLOR="1", COLUMNS="120").output
+    said = "config: refused at 2026-11-20T00:00:00Z, so an older one is in use: check-config"
+    assert lines[1].startswith(said)
+    assert said in click.unstyle(table)
 
 
 def test_pressure_is_told(call):

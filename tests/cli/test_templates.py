@@ -60,7 +60,8 @@ def test_a_folder_without_templates_is_told(call, config, templates, empty):
     result = call("check-config", "--config", config(WITH_TEMPLATES))
     assert result.exit_code == 2
     assert "c.yaml:7: templates.folder: " in result.output
-    assert "there is no template (*.j2) in this folder" in result.output
+    told = "there is no template (*.j2) in this folder" if empty else "there is no such folder"
+    assert told in result.output
 
 
 def test_a_file_that_is_no_text_is_told(call, config, templates):

@@ -36,6 +36,15 @@ def problems(tmp_path):
     return told
 
 
+@pytest.mark.parametrize(
+    ("key", "scheme"), [("slack", "slack"), ("email_configs", "mailtos"), ("teams", "workflows")]
+)
+def test_a_service_that_apprise_reaches_is_told_with_its_url(problems, key, scheme):
+    told = problems(HEAD.replace("log: {}", f"log: {{}}, {key}: x"))
+    hint = f'write it as a URL: apprise: ["{scheme}://…"]'
+    assert told == [f"c.yaml:3: receivers[0].{key}: unknown key; {hint}"]
+
+
 def test_a_scope_is_of_names_as_tmc_shows_them(problems):
     told = problems(HEAD.replace("a-token", "a-token, environments: [PROD, ''], workspaces: x"))
     assert [one.split(": found")[0] for one in told] == [

@@ -76,6 +76,7 @@ def test_sighup_refuses_a_broken_configuration_and_goes_on(daemon, tmc, tmp_path
     assert "tmcwatch.yaml:5: route.receiver: " in refused["problem"]
     assert keeps_asking(tmc)
     assert "tmcwatch_config_last_reload_successful 0.0" in daemon.answer("/metrics").text
+    assert daemon.answer("/api/v1/status").json()["config_refused_at"] is not None
 
 
 def test_a_wrong_token_is_a_state_that_heals_when_its_file_is_put_right(tmc, tmp_path):

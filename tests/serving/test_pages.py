@@ -160,10 +160,20 @@ async def test_without_alerts_the_list_says_that_nothing_fires(visit, desk):
     assert "Nothing is firing" in (await visit("/alerts")).text
 
 
+async def test_what_is_unusual_and_whose_it_is_are_on_the_page(visit, desk):
+    unusual = {"run_time": "2 s, usually 3 min", "failures_in_a_row": "4"}
+    desk.found = [ALERT | {"annotations": unusual, "labels": ALERT["labels"] | {"owner": "Ann"}}]
+    text = " ".join(Page((await visit()).text).text.split())
+    assert "Run time2 s, usually 3 min Failures in a row4 OwnerAnn" in text
+
+
 @pytest.mark.parametrize("path", ["/alerts", PAGE])
 async def test_hostile_words_stay_words(visit, desk, path):
     hostile = dict.fromkeys(ALERT["labels"], HOSTILE) | {"team": HOSTILE}
-    texts = ("summary", "description", "error", "step", "usual", "owner", "reason", "runbook_url")
+    texts = (
+        *("summary", "description", "error", "step", "usual", "owner", "reason", "runbook_url"),
+        *("run_time", "failures_in_a_row"),
+    )
     said = {"by": HOSTILE, "at": "2026-11-20T11:00:00Z", "until": None}
     note = {"at": "2026-11-20T11:00:00Z", "author": HOSTILE, "act": "noted", "text": HOSTILE}
     desk.found = [

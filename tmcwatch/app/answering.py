@@ -34,7 +34,7 @@ from tmcwatch.serving.operations import (
     Unavailable,
     Wanted,
 )
-from tmcwatch.serving.status import Asking, status_of
+from tmcwatch.serving.status import Asking, moment_text, status_of
 from tmcwatch.store.engine import Connection
 from tmcwatch.store.letters import replay
 from tmcwatch.store.outbox import newest_deliveries
@@ -98,6 +98,7 @@ class Answers:
         promotions = unfinished(await self.promotions())
         return {
             **status_of(snapshot, version=__version__, asking=self._asking()),
+            "config_refused_at": moment_text(self.parts.health.config_refused_at),
             "promotions": promotions,
         }
 

@@ -66,8 +66,6 @@ class Daemon:
         self._config = config
         self._reconfigured = reconfigured
         self._seen = self._fingerprint()
-        self._is_refused = False
-        """Whether the file as it is now is not the one that is used."""
         self._stop = anyio.Event()
         self._stopping = False
         self._reload = anyio.Lock()
@@ -142,16 +140,17 @@ class Daemon:
     def _refuse(self, problems: Sequence[str]) -> None:
         for problem in problems:
             log.error("config_refused", problem=problem)
-        self._is_refused = True
+        self.parts.health.config_refused_at = self._world.now()
         self.parts.metrics.reloaded(ok=False, at=self._world.now())
 
     def _use(self, config: Config) -> None:
-        before, self._is_refused = self._config, False
+        before = self._config
         if (config.store.url, config.http.listen) != (before.store.url, before.http.listen):
             log.warning("restart_needed", keys=["store.url", "http.listen"])
         self._config = config
         self._reconfigured(config)
         self._stop.set()
+        self.parts.health.config_refused_at = None
         self.parts.metrics.reloaded(ok=True, at=self._world.now())
         log.info("config_reloaded", config=str(self._path))
 
@@ -203,7 +202,8 @@ class Daemon:
         while True:
             await anyio.sleep(LOOK_FOR_CHANGES_EVERY)
             changed = await self._world.in_thread(self._fingerprint) != self._seen
-            if changed or (self._is_refused and await self._world.in_thread(self._is_mended)):
+            is_refused = self.parts.health.config_refused_at is not None
+            if changed or (is_refused and await self._world.in_thread(self._is_mended)):
                 await self.reload()
 
     def _is_mended(self) -> bool:

@@ -62,7 +62,8 @@ def _files_in(folder: Path) -> list[Path]:
 
 def _problems(config: Config, folder: Path, key: str) -> list[Problem]:
     if not _files_in(folder):
-        text = f"{folder}: there is no template (*.j2) in this folder"
+        missing = "there is no template (*.j2) in this folder"
+        text = f"{folder}: {missing if folder.is_dir() else 'there is no such folder'}"
         return [config.places.problem(key, text)]
     return list(_unreadable(folder)) or list(_broken(_templates(folder)))
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from tmcwatch.cli.ending import one_line
@@ -61,10 +60,11 @@ def _draw(console: Console, headings: Sequence[str], rows: Sequence[Sequence[str
     if fits or console.width >= _LEAST * len(headings):
         console.print(table)
         return
-    for row in rows:
-        console.print(Text(row[0], style="bold"))
-        below = Text(_line(headings[1:], row[1:]), overflow="fold")
-        console.print(Padding(below, (0, 0, 0, 2)))
+    stacked = Table.grid(Column(no_wrap=True, style="bold"), Column(), padding=(0, 1))
+    for first, *others in rows:
+        told = [pair for pair in zip(headings[1:], others, strict=True) if pair[1] != "none"]
+        stacked.add_row(Text(first), Text(_line(*zip(*told, strict=True)), overflow="fold"))
+    console.print(stacked)
 
 
 def _line(headings: Sequence[str], row: Sequence[str]) -> str:

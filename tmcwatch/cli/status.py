@@ -68,6 +68,7 @@ def _show(status: Json, fresh: Json) -> None:
 
 def _lines(status: Json, fresh: Json) -> Iterator[str]:
     yield f"tmcwatch {status['version']}: {_freshness(fresh)}"
+    yield from _refused(status)
     for account in status["accounts"]:
         yield from _unread(account)
         for one in account["lists"]:
@@ -92,6 +93,8 @@ def _lines(status: Json, fresh: Json) -> Iterator[str]:
 def _draw(console: Console, status: Json, fresh: Json) -> None:
     style = "green" if fresh["fresh"] else "bold red"
     console.print(f"tmcwatch {status['version']}:", Text(_freshness(fresh), style=style))
+    for line in _refused(status):
+        console.print(Text(line, style="yellow"))
     _draw_lists(console, status)
     _draw_promotions(console, status.get("promotions", ()))
     if status["alerts_firing"]:
@@ -105,6 +108,12 @@ def _draw(console: Console, status: Json, fresh: Json) -> None:
             numbers = str(one["pending"]), str(one["dead"])
             _add(owed, one["receiver"], *numbers, _trouble(one).removeprefix("; ") or "none")
         console.print(owed)
+
+
+def _refused(status: Json) -> Iterator[str]:
+    at = status.get("config_refused_at")
+    if at:
+        yield f"config: refused at {at}, so an older one is in use: check-config tells why"
 
 
 def _add(table: Table, *cells: str) -> None:

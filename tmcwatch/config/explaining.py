@@ -25,6 +25,16 @@ _ALLOWED = {
     "model_type": "a mapping of keys",
     "model_attributes_type": "a mapping of keys",
 }
+_SERVICES = {
+    **dict.fromkeys(("email", "mail", "smtp", "email_configs"), "mailtos"),
+    **dict.fromkeys(("slack", "slack_configs"), "slack"),
+    **dict.fromkeys(("teams", "msteams", "msteams_configs"), "workflows"),
+    **dict.fromkeys(("pagerduty", "pagerduty_configs"), "pagerduty"),
+    **dict.fromkeys(("opsgenie", "opsgenie_configs"), "opsgenie"),
+    **dict.fromkeys(("telegram", "telegram_configs"), "tgram"),
+    "discord": "discord",
+}
+"""What people who come from elsewhere write, and how the URL begins by which Apprise does it."""
 _SECRET = frozenset({"token", "service_account", "proxy", "url", "external_url"})
 
 
@@ -54,6 +64,8 @@ def _unknown_key(key: str, path: KeyPath, model: type[BaseModel]) -> str:
     keys = _keys_at(path[:-1], model)
     if path[0] == "receivers" and set(keys) >= OWN_KEYS:
         keys = [*OWN_KEYS, *kinds()]
+        if key in _SERVICES:
+            return f'unknown key; write it as a URL: apprise: ["{_SERVICES[key]}://…"]'
     return f"unknown key; allowed: {', '.join(sorted(keys))}.{suggestion(key, keys)}"
 
 

@@ -29,7 +29,7 @@ def status_of(
     accounts = sorted({one.account for one in snapshot.lists} | asking.keys())
     return {
         "version": version,
-        "at": _text(snapshot.at),
+        "at": moment_text(snapshot.at),
         "accounts": [
             {
                 "name": account,
@@ -54,7 +54,7 @@ def _asking(one: Asking | None) -> dict[str, object]:
     return {
         "requests_per_second": None if one is None else one.rate,
         "granted_per_second": None if one is None else one.granted,
-        "paused_until": None if one is None else _text(one.paused_until),
+        "paused_until": None if one is None else moment_text(one.paused_until),
     }
 
 
@@ -71,14 +71,14 @@ def _list(one: ListState, snapshot: Snapshot) -> dict[str, object]:
     ]
     return {
         "kind": one.kind.value,
-        "watermark": _text(one.watermark),
+        "watermark": moment_text(one.watermark),
         "watermark_age_seconds": (snapshot.at + one.skew - one.watermark).total_seconds(),
         "head_age_seconds": (snapshot.at - one.head_at).total_seconds(),
-        "history_from": _text(one.history_from),
-        "history_to": _text(one.history_to),
-        "away_from": _text(one.away.start) if one.away else None,
-        "away_to": _text(one.away.end) if one.away else None,
-        "second_pass": _text(one.checked_to),
+        "history_from": moment_text(one.history_from),
+        "history_to": moment_text(one.history_to),
+        "away_from": moment_text(one.away.start) if one.away else None,
+        "away_to": moment_text(one.away.end) if one.away else None,
+        "second_pass": moment_text(one.checked_to),
         "settle_seconds": one.settle.total_seconds() if one.settle is not None else None,
         "reading": one.reading.value if one.reading else "unknown",
         "open": {phase.value: number for phase, number in sorted(one.open.items())},
@@ -99,12 +99,12 @@ def _outbox(one: OutboxState) -> Mapping[str, object]:
     return {
         "receiver": one.receiver,
         "pending": one.pending,
-        "oldest": _text(one.oldest_at),
+        "oldest": moment_text(one.oldest_at),
         "dead": one.dead,
         "failing": one.is_failing,
-        "parked_until": _text(one.parked_until),
+        "parked_until": moment_text(one.parked_until),
     }
 
 
-def _text(moment: datetime | None) -> str | None:
+def moment_text(moment: datetime | None) -> str | None:
     return None if moment is None else f"{moment:%Y-%m-%dT%H:%M:%S}Z"

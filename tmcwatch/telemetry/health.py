@@ -31,7 +31,8 @@ class Health:
         self._started = False
         self._store_problem: str | None = "not open yet"
         self._store_heals = True
-        self._config_problem: str | None = None
+        self.config_refused_at: datetime | None = None
+        """When the newest config was refused; the one before it is in use since."""
         self._watched: frozenset[Watched] = frozenset()
         self._looks: dict[Watched, _Look] = {}
 
@@ -52,12 +53,6 @@ class Health:
         """Take note that the store fails; what does not heal by itself is shown until the end."""
         if self._store_heals:
             self._store_problem, self._store_heals = text, heals
-
-    def config_is_good(self) -> None:
-        self._config_problem = None
-
-    def config_is_bad(self, text: str) -> None:
-        self._config_problem = text
 
     def watch(self, lists: Collection[Watched]) -> None:
         """Judge these lists from now on, and no other."""
@@ -99,8 +94,6 @@ class Health:
             yield "starting"
         if self._store_problem is not None:
             yield f"store: {self._store_problem}"
-        if self._config_problem is not None:
-            yield f"config: {self._config_problem}"
         for account, kind in sorted(self._watched - self._looks.keys()):
             yield f"account {account}: no look at its {kind.value}s yet"
 
