@@ -188,3 +188,15 @@ def test_a_task_that_moves_out_of_what_is_watched_is_gone(deciding):
     deciding.store.write(lambda c: absorb_names(c, names, scope))
     assert deciding.told(2) == [OVER]
     assert [one.end_reason for one in deciding.alerts] == [EndReason.SUBJECT_GONE]
+
+
+def test_the_end_of_what_was_told_does_not_wait_longer_than_its_later_cause(deciding):
+    root = replace(TEAM, group_interval=timedelta(minutes=1))
+    deciding.settings = replace(SETTINGS, root=root)
+    assert deciding.run(Phase.FAILED, 0, engine="e1") == [FAILED]
+    lost = {"engine": "e1", "reason": "ENGINE_UNAVAILABLE", "started_at": None}
+    deciding.run(Phase.MISFIRED, 10, subject=SubjectId("t2"), **lost)
+    deciding.run(Phase.FAILED, 11, engine="e1")
+    told = deciding.run(Phase.SUCCEEDED, 20, engine="e1")
+    told += [one for minute in range(21, 40) for one in deciding.told(minute)]
+    assert sorted(told) == [OVER, ("misfired_engine", "resolved")]
