@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from tests.domain.telling import LOAD, PROD, at, row
 from tmcwatch.alerting.deciding import Decided, decide
-from tmcwatch.alerting.settings import Receiver, Settings
+from tmcwatch.alerting.settings import AccountLinks, Receiver, Settings
 from tmcwatch.domain.built_in import BUILT_IN
 from tmcwatch.domain.delivery import Delivery
 from tmcwatch.domain.execution import (
@@ -41,6 +41,8 @@ SETTINGS = Settings(
     accounts={},
 )
 WATCHED = at(-600)
+WATCHED_ACCOUNTS = {PROD: AccountLinks()}
+"""As a config has them that is settled; in rounds they would bring the opening digest."""
 
 
 def route(receiver: str, *matchers: str, **changes: Any) -> Route:

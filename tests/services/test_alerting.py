@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from tests.domain.telling import LOAD, PROD, at, row
-from tests.services.deciding import SETTINGS, WATCHED, Deciding, route, tree
+from tests.services.deciding import SETTINGS, WATCHED, WATCHED_ACCOUNTS, Deciding, route, tree
 from tmcwatch.alerting.deciding import CURSOR, decide, settle
 from tmcwatch.alerting.settings import AccountLinks, Receiver
 from tmcwatch.domain.alert import EndReason, Severity
@@ -229,7 +229,9 @@ def test_settling_closes_alerts_of_rules_that_are_gone_in_silence(deciding):
     deciding.round(0.2)
     rules = tuple(replace(rule, enabled=rule.name != "failed") for rule in SETTINGS.rules)
     deciding.settings = replace(SETTINGS, rules=rules)
-    deciding.store.write(lambda c: settle(c, deciding.settings, now=at(1)))
+    deciding.store.write(
+        lambda c: settle(c, replace(deciding.settings, accounts=WATCHED_ACCOUNTS), now=at(1))
+    )
     (alert,) = deciding.alerts
     assert (alert.end_reason, alert.changed_at) == (EndReason.CLOSED, at(1))
     deciding.round(60 * 24 * 3)
@@ -239,9 +241,10 @@ def test_settling_closes_alerts_of_rules_that_are_gone_in_silence(deciding):
 def test_settling_keeps_what_the_config_still_has(deciding):
     deciding.see(Phase.FAILED, 0)
     deciding.round(0.2)
-    deciding.store.write(lambda c: settle(c, SETTINGS, now=at(0.5)))
+    there = replace(SETTINGS, accounts=WATCHED_ACCOUNTS)
+    deciding.store.write(lambda c: settle(c, there, now=at(0.5)))
     before = _everything(deciding)
-    deciding.store.write(lambda c: settle(c, SETTINGS, now=at(1)))
+    deciding.store.write(lambda c: settle(c, there, now=at(1)))
     assert _everything(deciding) == before
 
 

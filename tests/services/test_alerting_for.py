@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.domain.telling import PROD, at
-from tests.services.deciding import SETTINGS, WATCHED, Deciding
+from tests.services.deciding import SETTINGS, WATCHED, WATCHED_ACCOUNTS, Deciding
 from tests.services.test_alerting_away import Returning
 from tests.threads import inline
 from tmcwatch.alerting.deciding import decide, settle
@@ -26,6 +26,7 @@ from tmcwatch.tracking.absorbing import absorb
 QUARTER = timedelta(minutes=15)
 RULES = tuple(replace(rule, for_=QUARTER) for rule in BUILT_IN.values() if rule.phases)
 PATIENT = replace(SETTINGS, rules=(*RULES, BUILT_IN["away"]))
+WATCHING = replace(PATIENT, accounts=WATCHED_ACCOUNTS)
 FAILED, OVER = ("failed", "firing"), ("failed", "resolved")
 
 
@@ -37,7 +38,7 @@ class Patient(Deciding):
         self.watch()
         self.name()
         self.settings = PATIENT
-        self.store.write(partial(settle, settings=PATIENT, now=WATCHED))
+        self.store.write(partial(settle, settings=WATCHING, now=WATCHED))
         self.round(-600)
 
     def look(self, minute: float) -> None:
@@ -129,7 +130,7 @@ def test_its_clock_outlives_a_restart(patient, tmp_path):
     patient.store.close()
     with_restart = Deciding(open_store(f"sqlite:///{tmp_path / 'watch.db'}"))
     again = partial(decide, settings=PATIENT, since=at(14))
-    with_restart.store.write(partial(settle, settings=PATIENT, now=at(14)))
+    with_restart.store.write(partial(settle, settings=WATCHING, now=at(14)))
     assert with_restart.store.write(partial(again, now=at(14))).next_at == at(15)
     look = Looked(account=PROD, kind=Kind.TASK, at=at(15), rows=())
     with_restart.store.write(partial(absorb, looked=look))
@@ -166,7 +167,9 @@ def test_a_rule_that_is_switched_off_meanwhile_tells_nothing(patient):
     patient.see(Phase.FAILED, 0)
     patient.round(0.2)
     patient.settings = replace(PATIENT, rules=(BUILT_IN["rejected"],))
-    patient.store.write(partial(settle, settings=patient.settings, now=at(5)))
+    patient.store.write(
+        partial(settle, settings=replace(patient.settings, accounts=WATCHED_ACCOUNTS), now=at(5))
+    )
     patient.look(16)
     assert patient.round(16).alerts == ()
     assert [alert.end_reason for alert in patient.alerts] == [EndReason.CLOSED]

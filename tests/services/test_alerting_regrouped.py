@@ -6,7 +6,15 @@ from datetime import timedelta
 import pytest
 
 from tests.domain.telling import at
-from tests.services.deciding import SETTINGS, TEAM, WATCHED, Deciding, route, tree
+from tests.services.deciding import (
+    SETTINGS,
+    TEAM,
+    WATCHED,
+    WATCHED_ACCOUNTS,
+    Deciding,
+    route,
+    tree,
+)
 from tmcwatch.alerting.deciding import decide, settle
 from tmcwatch.alerting.settings import Receiver, Settings
 from tmcwatch.domain.execution import Phase, Trigger
@@ -25,7 +33,8 @@ def deciding(store):
 
 def reload(deciding: Deciding, settings: Settings, minute: float) -> None:
     deciding.settings = settings
-    deciding.store.write(lambda c: settle(c, settings, now=at(minute)))
+    watching = replace(settings, accounts=WATCHED_ACCOUNTS)
+    deciding.store.write(lambda c: settle(c, watching, now=at(minute)))
 
 
 def told(deciding: Deciding, minute: float) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event
 
 from tests.domain.telling import LOAD, PROD, at, row
-from tests.services.deciding import SETTINGS, WATCHED, Deciding
+from tests.services.deciding import SETTINGS, WATCHED, WATCHED_ACCOUNTS, Deciding
 from tmcwatch.alerting.deciding import settle
 from tmcwatch.domain.alert import EndReason, Severity
 from tmcwatch.domain.built_in import BUILT_IN
@@ -49,7 +49,8 @@ def deciding(store):
 
 def settled(deciding, *rules, minute=0.0):
     deciding.settings = replace(SETTINGS, rules=rules)
-    deciding.store.write(partial(settle, settings=deciding.settings, now=at(minute)))
+    there = replace(deciding.settings, accounts=WATCHED_ACCOUNTS)
+    deciding.store.write(partial(settle, settings=there, now=at(minute)))
 
 
 def opened(deciding):

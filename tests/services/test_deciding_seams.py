@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from tests.domain.telling import LOAD, PROD, at, row
-from tests.services.deciding import SETTINGS, TEAM, Deciding, route, tree
+from tests.services.deciding import SETTINGS, TEAM, WATCHED_ACCOUNTS, Deciding, route, tree
 from tmcwatch.alerting.deciding import settle
 from tmcwatch.alerting.grouping import wake_groups_of
+from tmcwatch.alerting.settings import AccountLinks
 from tmcwatch.domain.alert import EndReason
 from tmcwatch.domain.episode import ended
-from tmcwatch.domain.execution import ExecutionId, Kind, Phase, SubjectId, Trigger
+from tmcwatch.domain.execution import AccountName, ExecutionId, Kind, Phase, SubjectId, Trigger
 from tmcwatch.domain.matcher import matcher_from
 from tmcwatch.domain.observation import Looked, NamesRead
 from tmcwatch.domain.scope import Scope
@@ -77,7 +78,8 @@ class Seams(Deciding):
 
     def reload(self, minute: float, settings) -> None:
         self.settings = settings
-        self.store.write(partial(settle, settings=settings, now=at(minute)))
+        there = settings if settings.accounts else replace(settings, accounts=WATCHED_ACCOUNTS)
+        self.store.write(partial(settle, settings=there, now=at(minute)))
 
 
 @pytest.fixture
@@ -188,3 +190,28 @@ def test_a_task_that_moves_out_of_what_is_watched_is_gone(deciding):
     deciding.store.write(lambda c: absorb_names(c, names, scope))
     assert deciding.told(2) == [OVER]
     assert [one.end_reason for one in deciding.alerts] == [EndReason.SUBJECT_GONE]
+
+
+def test_the_end_of_what_was_told_does_not_wait_longer_than_its_later_cause(deciding):
+    root = replace(TEAM, group_interval=timedelta(minutes=1))
+    deciding.settings = replace(SETTINGS, root=root)
+    assert deciding.run(Phase.FAILED, 0, engine="e1") == [FAILED]
+    lost = {"engine": "e1", "reason": "ENGINE_UNAVAILABLE", "started_at": None}
+    deciding.run(Phase.MISFIRED, 10, subject=SubjectId("t2"), **lost)
+    deciding.run(Phase.FAILED, 11, engine="e1")
+    told = deciding.run(Phase.SUCCEEDED, 20, engine="e1")
+    told += [one for minute in range(21, 40) for one in deciding.told(minute)]
+    assert sorted(told) == [OVER, ("misfired_engine", "resolved")]
+
+
+def test_what_failed_in_an_account_or_list_that_is_watched_no_longer_is_closed(deciding):
+    deciding.plan(Phase.FAILED, 1)
+    deciding.see(Phase.FAILED, 1, kind=Kind.PROMOTION)
+    deciding.run(Phase.FAILED, 1)
+    tasks_only = frozenset({Kind.TASK})
+    deciding.reload(2, replace(SETTINGS, accounts={PROD: AccountLinks()}, kinds=tasks_only))
+    ends = {one.rule: one.end_reason for one in deciding.alerts}
+    assert ends == {"failed": None, "promotion_failed": None, "plan_failed": EndReason.CLOSED}
+    deciding.reload(3, replace(SETTINGS, accounts={AccountName("test"): AccountLinks()}))
+    assert [one.end_reason for one in deciding.alerts] == [EndReason.CLOSED] * 3
+    assert [one for day in range(1, 9) for one in deciding.told(day * 24 * 60)] == []

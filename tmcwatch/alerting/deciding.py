@@ -128,8 +128,8 @@ def _earliest(*moments: datetime | None) -> datetime | None:
 def settle(connection: Connection, settings: Settings, *, now: datetime) -> None:
     """Settle what a changed config leaves behind, before the first round with it.
 
-    Alerts of rules that are gone are closed, silently, as are those that say how an account or a
-    list is watched that no longer is, and those of tasks and plans that are no longer in scope.
+    Alerts of rules that are gone are closed, silently, as are those of an account or a list that
+    is no longer watched, and those of tasks and plans that are no longer in scope.
     Alerts of groups that no route leads to any more are grouped anew; deliveries to targets that
     are gone become dead letters, which a person can see. Rules that are new are watched from now
     on.

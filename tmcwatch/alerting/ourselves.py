@@ -5,7 +5,7 @@ from datetime import datetime
 
 from tmcwatch.alerting.settings import Settings
 from tmcwatch.domain.alert import Alert
-from tmcwatch.domain.built_in import AWAY, LASTING
+from tmcwatch.domain.built_in import AWAY, NOTICES
 from tmcwatch.domain.condition import Condition
 from tmcwatch.domain.execution import Kind
 from tmcwatch.domain.ourselves import changed_by, id_of
@@ -43,12 +43,15 @@ def about_ourselves(
 
 
 def is_about_nothing(settings: Settings, alert: Alert) -> bool:
-    """Tell whether an alert says how an account, list or receiver does that is no longer there."""
-    if alert.rule not in LASTING:
+    """Tell whether an alert is of an account, list or receiver that is no longer there.
+
+    Nothing would ever be seen of it again. What is to be told once is told.
+    """
+    if alert.rule in NOTICES:
         return False
     if alert.rule == FAILING:
         return alert.labels["id"] not in settings.ways
     kind = alert.labels["kind"]
-    is_of_a_list = kind in {one.value for one in Kind}
-    gone = is_of_a_list and kind not in settings.kinds
+    # Promotions are followed one by one, whichever lists are read.
+    gone = kind in {Kind.TASK.value, Kind.PLAN.value} and kind not in settings.kinds
     return gone or alert.labels["account"] not in settings.accounts

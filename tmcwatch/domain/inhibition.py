@@ -126,11 +126,16 @@ class _Cause:
     start: datetime
     end: datetime | None
 
-    def explains(self, target: Alert, occurred: datetime, moment: datetime) -> bool:
+    def explains(
+        self, target: Alert, occurred: datetime, moment: datetime, *, is_known: bool
+    ) -> bool:
         """Tell whether `target`, which last occurred then, is not to be told at `moment`.
 
-        A state is explained while the cause fires, a verdict if its run broke while it did.
+        A state is explained while the cause fires, a verdict if its run broke while it did. The
+        end of what is known to fire waits for the end of the cause at most.
         """
+        if is_known and target.ends_at is not None:
+            return self.alert.opened_at <= moment and self.end is None
         if target.rule in LASTING or target.rule in NOTICES:
             return self.alert.opened_at <= moment and self._fires(target, moment)
         return self.start <= occurred and (self.end is None or occurred <= self.end)
@@ -148,8 +153,13 @@ class Causes:
 
     found: tuple[tuple[Inhibition, Mapping[tuple[str, ...], Sequence[_Cause]]], ...] = ()
 
-    def cause_of(self, target: Alert, moment: datetime) -> AlertId | None:
-        """Answer with an alert that explains `target`, None where none does."""
+    def cause_of(
+        self, target: Alert, moment: datetime, *, is_known: bool = False
+    ) -> AlertId | None:
+        """Answer with an alert that explains `target`, None where none does.
+
+        `is_known` says that it was told before.
+        """
         for inhibition, causes in self.found:
             likely = causes.get(inhibition.shared_by_target(target), ())
             if not likely or not all_match(inhibition.targets, target.labels):
@@ -159,7 +169,7 @@ class Causes:
             for cause in likely:
                 # Of two that could explain each other neither does, as in Alertmanager.
                 is_mutual = is_source_too and cause.is_target_too
-                if not is_mutual and cause.explains(target, occurred, moment):
+                if not is_mutual and cause.explains(target, occurred, moment, is_known=is_known):
                     return cause.alert.id
         return None
 

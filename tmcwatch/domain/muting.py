@@ -40,7 +40,7 @@ def muted_in(muting: Muting, route: Route, members: Iterable[Member]) -> Mapping
     if not (is_timed or muting.silences or muting.windows or muting.causes.found):
         return {}
     reasons = (
-        (member.alert.id, _reason(muting, route, member.alert, _moment(muting, member)))
+        (member.alert.id, _reason(muting, route, member, _moment(muting, member)))
         for member in members
     )
     return {id_: reason for id_, reason in reasons if reason is not None}
@@ -51,12 +51,13 @@ def _moment(muting: Muting, member: Member) -> datetime:
     return member.alert.changed_at if is_past else muting.at
 
 
-def _reason(muting: Muting, route: Route, alert: Alert, moment: datetime) -> str | None:
+def _reason(muting: Muting, route: Route, member: Member, moment: datetime) -> str | None:
+    alert = member.alert
     return (
         _shut(muting.intervals, route, moment)
         or _silenced(muting.silences, alert, moment)
         or _maintained(muting.windows, alert, moment)
-        or _inhibited(muting.causes, alert, moment)
+        or _inhibited(muting.causes, member, moment)
     )
 
 
@@ -91,6 +92,6 @@ def _maintained(
     return None
 
 
-def _inhibited(causes: Causes, alert: Alert, moment: datetime) -> str | None:
-    cause = causes.cause_of(alert, moment)
+def _inhibited(causes: Causes, member: Member, moment: datetime) -> str | None:
+    cause = causes.cause_of(member.alert, moment, is_known=member.told is not None)
     return None if cause is None else f"inhibited by {cause}"
