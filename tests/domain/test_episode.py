@@ -32,6 +32,7 @@ from tmcwatch.domain.execution import (
     ends_of,
 )
 from tmcwatch.domain.matcher import matcher_from
+from tmcwatch.domain.moment import moment_text
 from tmcwatch.domain.rule import Nature
 
 MANUAL: dict[str, Any] = {"trigger": Trigger.MANUAL}
@@ -159,7 +160,7 @@ def test_the_annotations_say_what_broke():
         "summary": "plan load failed at step 2 of 3 (sync)",
         "execution_id": "r1",
         "latest_execution_id": "r1",
-        "latest_at": at(1).isoformat(),
+        "latest_at": moment_text(at(1)),
         "step": "step 2 of 3",
         "failed_tasks": "sync",
         "error_handler": "ran",

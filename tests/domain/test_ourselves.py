@@ -11,6 +11,7 @@ from tmcwatch.domain.built_in import ABOUT_OURSELVES, BUILT_IN, LASTING, NOTICES
 from tmcwatch.domain.condition import Condition
 from tmcwatch.domain.episode import Ownership, ended, expired
 from tmcwatch.domain.matcher import matcher_from
+from tmcwatch.domain.moment import moment_text
 from tmcwatch.domain.ourselves import changed_by
 
 BLIND = Condition(rule="blind", account=PROD, kind="task", text="No look", since=at(0))
@@ -25,7 +26,7 @@ def changed(condition, known=None, *, place=1, ownership=(), minute=5.0):
 def test_a_state_opens_when_it_begins_and_recovers_when_it_is_over():
     opened = changed(BLIND)
     assert (opened.status, opened.starts_at, opened.opened_at) == (Status.FIRING, at(0), at(5))
-    assert opened.annotations == {"summary": "No look", "latest_at": at(0).isoformat()}
+    assert opened.annotations == {"summary": "No look", "latest_at": moment_text(at(0))}
     over = changed(replace(BLIND, until=at(9)), opened, minute=9.1)
     assert over == ended(opened, EndReason.RECOVERED, at=at(9), now=at(9.1))
 

@@ -15,6 +15,7 @@ from tmcwatch.domain.alert import EndReason, Severity
 from tmcwatch.domain.built_in import BUILT_IN
 from tmcwatch.domain.execution import AccountName, ExecutionId, Kind, Phase, SubjectId
 from tmcwatch.domain.matcher import matcher_from
+from tmcwatch.domain.moment import moment_text
 from tmcwatch.domain.observation import Looked
 from tmcwatch.domain.rule import After, Rule
 from tmcwatch.store.alerts import open_alerts
@@ -115,7 +116,7 @@ def test_a_failure_found_late_completes_a_count(deciding):
     deciding.see(Phase.FAILED, 10, seen=32)
     (alert,) = deciding.round(32.2).alerts
     assert (alert.count, alert.starts_at) == (3, at(0))
-    assert alert.annotations["latest_at"] == at(30).isoformat()
+    assert alert.annotations["latest_at"] == moment_text(at(30))
 
 
 def test_what_was_before_the_account_was_watched_does_not_count(deciding):

@@ -13,6 +13,7 @@ from tests.services.deciding import SETTINGS, Deciding
 from tmcwatch.alerting.deciding import decide
 from tmcwatch.domain.alert import EndReason, Severity
 from tmcwatch.domain.execution import ExecutionId, Kind, Phase, SubjectId, Trigger
+from tmcwatch.domain.moment import moment_text
 from tmcwatch.domain.observation import Looked
 from tmcwatch.domain.rule import After
 from tmcwatch.tracking.absorbing import absorb
@@ -159,7 +160,7 @@ def test_what_is_usual_is_said_with_a_failure(deciding):
     deciding.run(Phase.FAILED, 300, started_at=at(288), engine="e1")
     said = deciding.alert.annotations
     assert said["run_time"] == "12 min, usually 9 min"
-    assert said["last_success"] == at(200).isoformat()
+    assert said["last_success"] == moment_text(at(200))
     assert (said["failures_in_a_row"], said["engine"]) == ("1", "e1")
     assert deciding.alert.labels["engine"] == "e1"
 

@@ -24,6 +24,7 @@ from tmcwatch.domain.alert import Alert, AlertId, Severity
 from tmcwatch.domain.budget import Family
 from tmcwatch.domain.execution import AccountName, Transition
 from tmcwatch.domain.message import IN_FULL, Message
+from tmcwatch.domain.moment import moment_text
 from tmcwatch.domain.promotion import Source
 from tmcwatch.notifiers import NotifierError
 from tmcwatch.serving.operations import (
@@ -220,7 +221,7 @@ def _test_message(receiver: str, now: datetime) -> Message:
         labels=labels,
         annotations={
             "summary": "This is a test message of tmcwatch: if you can read it, it works.",
-            "latest_at": now.isoformat(),
+            "latest_at": moment_text(now),
         },
         starts_at=now,
         opened_at=now,

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from tmcwatch.domain.alert import Alert, AlertId, Attention, EndReason, Severity
 from tmcwatch.domain.message import Message
+from tmcwatch.domain.moment import moment_text
 from tmcwatch.domain.storm import StormFacts
 
 _TWO = datetime(2026, 11, 20, 2, 2, tzinfo=UTC)
@@ -32,7 +33,7 @@ def _alert(
         rule=rule,
         severity=severity,
         labels=fixed | where | {"id": f"id-of-{name}", "trigger": "scheduled"} | dict(labels),
-        annotations={"latest_at": begun.isoformat()} | dict(annotations),
+        annotations={"latest_at": moment_text(begun)} | dict(annotations),
         starts_at=begun,
         ends_at=begun + timedelta(minutes=7) if end else None,
         end_reason=end,

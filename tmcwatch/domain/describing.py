@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from tmcwatch.domain.alert import Alert
 from tmcwatch.domain.execution import Transition
+from tmcwatch.domain.moment import moment_text
 from tmcwatch.domain.spoken import span
 from tmcwatch.domain.standing import Standing
 from tmcwatch.domain.usual import PastRun, usual_run_time
@@ -31,7 +32,7 @@ def described(alert: Alert, transition: Transition, background: Background) -> A
     standing = background.standing
     success = standing.last_success_at
     texts = {
-        "last_success": success.isoformat() if success and success < transition.at else None,
+        "last_success": moment_text(success) if success and success < transition.at else None,
         "failures_in_a_row": str(standing.consecutive_failures or ""),
         "run_time": _run_time(transition, background),
         "same_error": _same_error(transition, background.same_error),

@@ -9,6 +9,7 @@ from tmcwatch.domain.alert import Alert, AlertId, EndReason, Severity
 from tmcwatch.domain.built_in import LASTING, NOT_BY_SUCCESS
 from tmcwatch.domain.execution import ENDS, Kind, Phase, Subject, Transition
 from tmcwatch.domain.matcher import Matcher, all_match
+from tmcwatch.domain.moment import moment_text
 from tmcwatch.domain.repetition import Run, repeated, run_of
 from tmcwatch.domain.rule import About, Nature, Rule, holding
 from tmcwatch.domain.sentence import CALLED, filled, times
@@ -262,7 +263,7 @@ def _opened(case: _Case, runs: tuple[Run, ...]) -> Alert:
             tasks=case.circumstances.subject.name if shares else "",
             often=times(rule, len(runs), is_opening=True),
         )
-        | {"latest_execution_id": latest.execution, "latest_at": latest.at.isoformat()},
+        | {"latest_execution_id": latest.execution, "latest_at": moment_text(latest.at)},
         starts_at=runs[0].at,
         count=len(runs),
         opened_at=transition.seen_at,
@@ -338,7 +339,7 @@ def _annotations(case: _Case, *, count: int, tasks: str, often: str) -> dict[str
         "summary": _sentence(case, tasks, often),
         "execution_id": transition.execution,
         "latest_execution_id": transition.execution,
-        "latest_at": transition.at.isoformat(),
+        "latest_at": moment_text(transition.at),
         "reason": transition.reason,
         "step": breakage.step if breakage else None,
         "failed_tasks": ", ".join(known.broken_tasks),

@@ -9,6 +9,7 @@ from tmcwatch.domain.episode import Ownership, alert_id, ended, latest_at
 from tmcwatch.domain.execution import Phase, Row, Trigger
 from tmcwatch.domain.lifecycle import ended_at
 from tmcwatch.domain.limits import Limits
+from tmcwatch.domain.moment import moment_text
 from tmcwatch.domain.opening import Whose, opened, worded
 from tmcwatch.domain.rule import Rule
 from tmcwatch.domain.spoken import span
@@ -66,7 +67,7 @@ def after_run(
         "summary": f"{row.kind.value} {whose.subject.name} {found.text}",
         "execution_id": row.id,
         "latest_execution_id": row.id,
-        "latest_at": found.at.isoformat(),
+        "latest_at": moment_text(found.at),
         "engine": row.engine or "",
         "link": link,
     }

@@ -7,6 +7,7 @@ from datetime import datetime
 from tmcwatch.domain.alert import Alert, AlertId, Severity
 from tmcwatch.domain.episode import Ownership, owned
 from tmcwatch.domain.execution import AccountName, Subject, Trigger
+from tmcwatch.domain.moment import moment_text
 from tmcwatch.domain.rule import Rule, rule_named
 from tmcwatch.domain.sentence import filled
 
@@ -35,7 +36,7 @@ def opened(
     is_manual = whose.trigger is Trigger.MANUAL
     severity = (rule.manual_severity if is_manual else None) or rule.severity
     labels = _labels(rule, severity, whose, ownership)
-    texts = {"latest_at": starts_at.isoformat(), **annotations}
+    texts = {"latest_at": moment_text(starts_at), **annotations}
     return Alert(
         id=id_,
         rule=rule.name,

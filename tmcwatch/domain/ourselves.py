@@ -8,6 +8,7 @@ from tmcwatch.domain.alert import Alert, AlertId, EndReason
 from tmcwatch.domain.condition import Condition
 from tmcwatch.domain.episode import Ownership, alert_id, ended, owned
 from tmcwatch.domain.execution import AccountName
+from tmcwatch.domain.moment import moment_text
 from tmcwatch.domain.rule import Nature, Rule
 
 
@@ -83,7 +84,7 @@ def opened(
         rule=rule.name,
         severity=rule.severity,
         labels=owned(labels, ownership),
-        annotations={"summary": text, "latest_at": starts_at.isoformat()},
+        annotations={"summary": text, "latest_at": moment_text(starts_at)},
         starts_at=starts_at,
         opened_at=now,
         changed_at=now,

@@ -14,6 +14,7 @@ from tmcwatch.domain.execution import (
     Transition,
     Trigger,
 )
+from tmcwatch.domain.moment import moment_text
 from tmcwatch.domain.opening import Whose, opened, worded
 from tmcwatch.domain.rule import Rule, is_excused
 from tmcwatch.domain.superseding import naming
@@ -85,7 +86,7 @@ def _annotations(transition: Transition, task: str, plan: PlanRun) -> dict[str, 
         "plan_execution_id": plan.execution,
         "execution_id": transition.execution,
         "latest_execution_id": transition.execution,
-        "latest_at": transition.at.isoformat(),
+        "latest_at": moment_text(transition.at),
         "failed_tasks": task,
         "reason": transition.reason,
         "error": transition.error,
@@ -137,7 +138,7 @@ def _another(alert: Alert, rule: Rule, transition: Transition, task: str) -> Ale
         "failed_tasks": ", ".join(names),
         "summary": _summary(alert.labels["name"], names),
         "latest_execution_id": transition.execution,
-        "latest_at": max(latest_at(alert), transition.at).isoformat(),
+        "latest_at": moment_text(max(latest_at(alert), transition.at)),
     }
     count = alert.count + 1
     return replace(

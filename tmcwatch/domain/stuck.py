@@ -18,6 +18,7 @@ from tmcwatch.domain.execution import (
 )
 from tmcwatch.domain.lifecycle import ended_at
 from tmcwatch.domain.limits import Limits
+from tmcwatch.domain.moment import moment_text
 from tmcwatch.domain.opening import Whose, opened
 from tmcwatch.domain.rule import Rule
 from tmcwatch.domain.spoken import span
@@ -151,7 +152,7 @@ def opened_stuck(
             "summary": f"{subject.kind.value} {subject.name} {_what(stuck.phase)} {span(limit)}",
             "execution_id": stuck.execution,
             "phase": stuck.phase.value,
-            "stuck_since": stuck.since.isoformat(),
+            "stuck_since": moment_text(stuck.since),
             "engine": stuck.engine,
             "link": link,
         },
