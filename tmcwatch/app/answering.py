@@ -35,7 +35,7 @@ from tmcwatch.serving.operations import (
     Unavailable,
     Wanted,
 )
-from tmcwatch.serving.status import Asking, moment_text, status_of
+from tmcwatch.serving.status import Asking, status_of
 from tmcwatch.store.engine import Connection
 from tmcwatch.store.letters import replay
 from tmcwatch.store.outbox import newest_deliveries
@@ -97,9 +97,10 @@ class Answers:
     async def status(self) -> Json:
         snapshot = await self._read(partial(read_snapshot, now=self.world.now()))
         promotions = unfinished(await self.promotions())
+        refused_at = self.parts.health.config_refused_at
         return {
             **status_of(snapshot, version=__version__, asking=self._asking()),
-            "config_refused_at": moment_text(self.parts.health.config_refused_at),
+            "config_refused_at": moment_text(refused_at) if refused_at else None,
             "promotions": promotions,
         }
 
