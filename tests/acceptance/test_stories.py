@@ -86,11 +86,15 @@ async def test_every_bad_end_has_its_rule(quiet_stage):
 async def test_a_misfire_tells_its_reason(quiet_stage):
     async with quiet_stage.watching():
         await minutes(1)
-        run(quiet_stage, ends="DEPLOY_FAILED", reason="REMOTE_ENGINE_UNAVAILABLE")
+        run(
+            quiet_stage,
+            ends="DEPLOY_FAILED",
+            reason="UNABLE_TO_RETRIEVE_ARTIFACT_OR_TASK_MAVEN_URL",
+        )
         await minutes(5)
     (alert,) = quiet_stage.inbox.alerts[-1:]
     assert alert["labels"]["rule"] == "misfired"
-    assert alert["labels"]["reason"] == "REMOTE_ENGINE_UNAVAILABLE"
+    assert alert["labels"]["reason"] == "UNABLE_TO_RETRIEVE_ARTIFACT_OR_TASK_MAVEN_URL"
 
 
 async def test_a_failed_plan_names_its_step_and_task_and_follows_what_was_told_of_the_step(
