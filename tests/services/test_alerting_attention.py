@@ -143,7 +143,7 @@ def test_what_is_acknowledged_is_told_again_the_next_day_if_it_failed_again(deci
     assert told(deciding, DAY + 10) == []
     deciding.see(Phase.FAILED, DAY + 20)
     assert told(deciding, DAY + 21) == [("team", [FAILED])]
-    assert told(deciding, 5 * DAY) == []
+    assert told(deciding, 4 * DAY) == []
 
 
 def test_nothing_but_its_end_is_told_of_what_is_snoozed(deciding):
