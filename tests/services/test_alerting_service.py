@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from tests.domain.telling import NOON
 from tests.services.deciding import SETTINGS, Deciding
 from tests.threads import inline
-from tmcwatch.alerting.service import LOOK_AT_LEAST_EVERY, Alerter
+from tmcwatch.alerting.service import THOROUGH_EVERY, Alerter
 from tmcwatch.domain.execution import Phase
 from tmcwatch.domain.routing import Route
 from tmcwatch.store.engine import StoreError
@@ -65,7 +65,7 @@ async def test_a_ring_is_answered_at_once(service):
 async def test_a_lost_ring_costs_no_more_than_a_beat(service):
     async def body():
         service.fail()
-        await anyio.sleep(LOOK_AT_LEAST_EVERY)
+        await anyio.sleep(THOROUGH_EVERY.total_seconds())
         assert len(service.messages) == 1
 
     await service.beside(body)
@@ -119,7 +119,7 @@ async def test_what_opens_and_ends_is_logged(service):
         service.fail(ring=True)
         await anyio.sleep(1)
         service.see(Phase.SUCCEEDED, (service.now() - NOON).total_seconds() / 60)
-        await anyio.sleep(LOOK_AT_LEAST_EVERY)
+        await anyio.sleep(THOROUGH_EVERY.total_seconds())
 
     with capture_logs() as logs:
         await service.beside(body)

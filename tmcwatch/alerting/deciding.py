@@ -21,7 +21,7 @@ from tmcwatch.alerting.regrouping import regroup
 from tmcwatch.alerting.settings import Settings
 from tmcwatch.alerting.silencing import silences_ending
 from tmcwatch.alerting.storming import tell_together
-from tmcwatch.alerting.stuck import decide_on_stuck
+from tmcwatch.alerting.stuck import StuckNow, decide_on_stuck
 from tmcwatch.alerting.superseding import leave_to_successors
 from tmcwatch.domain.alert import Alert, AlertId, EndReason
 from tmcwatch.domain.built_in import ABOUT_OURSELVES, WATCHING
@@ -72,18 +72,25 @@ class Decided:
 
 
 def decide(
-    connection: Connection, settings: Settings, *, now: datetime, since: datetime | None = None
+    connection: Connection,
+    settings: Settings,
+    *,
+    now: datetime,
+    since: datetime | None = None,
+    is_thorough: bool = True,
 ) -> Decided:
     """Decide on everything new, and on everything whose time has come.
 
-    `since` is when this watching began, where that is known.
+    `since` is when this watching began, where that is known. What changes slowly, and of which no
+    ring tells, is left out where it need not be thorough and no run ended.
     """
     waiting = transitions_after(connection, cursor(connection, CURSOR), most=AT_ONCE)
     ready = _named_or_late(connection, waiting, now=now)
     holding = holding_of(connection, settings)
     changed = _decided_on_all(connection, settings, ready, holding, now=now)
     is_drained = len(ready) == len(waiting) < AT_ONCE
-    stuck = decide_on_stuck(connection, settings, now=now)
+    is_thorough = is_thorough or bool(ready)
+    stuck = decide_on_stuck(connection, settings, now=now) if is_thorough else StuckNow()
     noted = untold_conditions(connection, most=AT_ONCE)
     undecided = {transition.account for _, transition in waiting[len(ready) :]}
     due = come_due(connection, undecided=undecided, since=since, now=now, most=AT_ONCE)
@@ -91,13 +98,13 @@ def decide(
     # One after the other, so that each finds what the one before it has ended.
     for alert in chain(
         stuck.alerts,
-        gone(connection, now=now),
-        forgotten(connection, now=now),
+        gone(connection, now=now) if is_thorough else (),
+        forgotten(connection, now=now) if is_thorough else (),
         due if len(waiting) < AT_ONCE else (),
         _openings(connection, settings, now),
-        expiring_tokens(connection, settings, now=now),
+        expiring_tokens(connection, settings, now=now) if is_thorough else (),
         about_ourselves(connection, settings, noted, now=now),
-        silences_ending(connection, settings, now=now),
+        silences_ending(connection, settings, now=now) if is_thorough else (),
         _noting(released, let_go(connection, settings, holding, is_drained=is_drained, now=now)),
     ):
         save_alerts(connection, [alert])

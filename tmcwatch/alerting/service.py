@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import anyio
@@ -16,8 +16,8 @@ from tmcwatch.supervisor import Bell
 
 log = structlog.get_logger()
 
-LOOK_AT_LEAST_EVERY = 60.0
-"""Seconds; what no ring tells of, such as an alert that expires, waits no longer than this."""
+THOROUGH_EVERY = timedelta(seconds=60)
+"""What no ring tells of, such as an alert that expires, waits no longer than this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,19 +37,30 @@ class Alerter:
 
     async def run(self) -> None:
         """Decide until cancelled. Raises StoreError where the store fails."""
-        since = self.now()
+        since = thorough_at = self.now()
         work = partial(settle, settings=self.settings, now=since)
         await self.in_thread(self.store.write, work)
         while True:
             await anyio.lowlevel.checkpoint()
             mark = self.changed.reset()
-            decided = await self.round(since)
+            now = self.now()
+            decided = await self.round(since, is_thorough=now >= thorough_at)
+            if now >= thorough_at:
+                later = now + THOROUGH_EVERY
+                thorough_at = now if decided.more else min(decided.next_at or later, later)
             if not decided.more:
-                await self.changed.wait(self._until(decided.next_at), since=mark)
+                next_at = min(decided.next_at or thorough_at, thorough_at)
+                await self.changed.wait(self._until(next_at), since=mark)
 
-    async def round(self, since: datetime | None = None) -> Decided:
+    async def round(self, since: datetime | None = None, *, is_thorough: bool = True) -> Decided:
         """Decide once on everything that is there; `since` is when the watching began."""
-        work = partial(decide, settings=self.settings, now=self.now(), since=since)
+        work = partial(
+            decide,
+            settings=self.settings,
+            now=self.now(),
+            since=since,
+            is_thorough=is_thorough,
+        )
         decided = await self.in_thread(self.store.write, work)
         assert isinstance(decided, Decided)  # noqa: S101 - what `work` answers with
         if decided.owed:
@@ -60,10 +71,8 @@ class Alerter:
             _tell(alert)
         return decided
 
-    def _until(self, moment: datetime | None) -> float:
-        if moment is None:
-            return LOOK_AT_LEAST_EVERY
-        return min(max((moment - self.now()).total_seconds(), 0.0), LOOK_AT_LEAST_EVERY)
+    def _until(self, moment: datetime) -> float:
+        return max((moment - self.now()).total_seconds(), 0.0)
 
 
 def _tell(alert: Alert) -> None:

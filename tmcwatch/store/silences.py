@@ -20,6 +20,14 @@ _ACTIVE = (
 )
 
 
+_ENDING = select(silences).where(
+    silences.c.starts_at <= bindparam("now"),
+    silences.c.ends_at > bindparam("now"),
+    silences.c.ends_at <= bindparam("before"),
+    silences.c.reminded == false(),
+)
+
+
 def add_silence(connection: Connection, silence: Silence) -> None:
     """Write a new silence; its id is new."""
     connection.execute(
@@ -65,13 +73,8 @@ def ending_silences(
     connection: Connection, *, now: datetime, before: datetime
 ) -> tuple[Silence, ...]:
     """Answer with the silences that hold, end before a moment, and were not announced to end."""
-    query = select(silences).where(
-        silences.c.starts_at <= stored(now),
-        silences.c.ends_at > stored(now),
-        silences.c.ends_at <= stored(before),
-        silences.c.reminded == false(),
-    )
-    return tuple(_silence(values) for values in connection.execute(query))
+    asked = {"now": stored(now), "before": stored(before)}
+    return tuple(_silence(values) for values in connection.execute(_ENDING, asked))
 
 
 def take_note_of_reminder(connection: Connection, ids: Iterable[str]) -> None:
