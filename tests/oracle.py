@@ -21,7 +21,15 @@ RULES = {
     ("promotion", "PROMOTION_FAILED"): "promotion_failed",
     ("promotion", "PROMOTION_WARNING"): "promotion_warning",
 }
-OF_SEVERAL_RUNS = {"misfired_parallel", "misfired_limit", "misfired_engine"}
+OF_SEVERAL_RUNS = {
+    "misfired_parallel",
+    "misfired_limit",
+    "misfired_engine",
+    "plan_step_failed",
+    "stuck",
+    "started_late",
+}
+"""Rules that look at more than one end of one run: their own tests tell what is right."""
 SUCCESSES = {"EXECUTION_SUCCESS", "PROMOTED"}
 
 
