@@ -21,6 +21,7 @@ SPEAK_HTTP = {
     "cli/asking.py": "asks tmcwatch's own daemon",
     "cli/demo.py": "hands a transport without proxies to the daemon of the demo",
     "notifiers/__init__.py": "names the type of what receivers are told with",
+    "notifiers/alertmanager/__init__.py": "tells Alertmanager",
     "notifiers/exchange.py": "makes the client of a receiver with an authority of its own",
     "notifiers/keeping.py": "tells services that keep a task",
     "notifiers/webhook/__init__.py": "tells receivers",
