@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.sql.elements import ColumnElement
-from sqlalchemy.sql.schema import Column, Table
+from sqlalchemy.sql.schema import Table
 
 from tmcwatch.store import outbox, promotions
 from tmcwatch.store.moments import stored
@@ -32,67 +32,53 @@ def forget(connection: Connection, before: datetime, *, told: int) -> int:
     is still owed. Answers with how many rows went.
     """
     limit = stored(before)
+    old = {**_old_runs(limit, told), **_old_alerts(limit)}
     return (
-        _forget(
-            connection,
-            executions,
-            [executions.c.account, executions.c.kind, executions.c.id],
-            ~executions.c.open
-            & (executions.c.triggered_at < limit)
-            & (executions.c.seen_at < limit),
-        )
-        + _forget(
-            connection,
-            transitions,
-            [transitions.c.sequence],
-            (transitions.c.seen_at < limit) & (transitions.c.sequence <= told),
-        )
-        + _forget(
-            connection,
-            alerts,
-            [alerts.c.id],
-            (alerts.c.ends_at < limit)
-            & (alerts.c.changed_at < limit)
-            & alerts.c.id.not_in(select(members.c.alert)),
-        )
-        + _forget(
-            connection,
-            notes,
-            [notes.c.sequence],
-            (notes.c.at < limit) & notes.c.alert.not_in(select(alerts.c.id)),
-        )
-        + _forget(
-            connection,
-            conditions,
-            [conditions.c.sequence],
-            (conditions.c.until < limit) & conditions.c.told,
-        )
-        + _forget(
-            connection, gaps, [gaps.c.account, gaps.c.kind, gaps.c.start], gaps.c.end < limit
-        )
-        + _forget(connection, silences, [silences.c.id], silences.c.ends_at < limit)
-        # A group that comes again counts its messages from 1, under the ids that it had before: so
-        # it stays for as long as a receiver may remember one of them.
-        + _forget(
-            connection,
-            groups,
-            [groups.c.key],
-            groups.c.flush_at.is_(None)
-            & (func.coalesce(groups.c.flushed_at, 0) < limit)
-            & ~select(members.c.alert).where(members.c.group_key == groups.c.key).exists()
-            & ~select(deliveries.c.id).where(deliveries.c.group_key == groups.c.key).exists(),
-        )
+        sum(_forget(connection, table, condition) for table, condition in old.items())
         + outbox.forget(connection, before, MOST_AT_ONCE)
         + promotions.forget(connection, before, MOST_AT_ONCE)
     )
 
 
-def _forget(
-    connection: Connection,
-    table: Table,
-    key: list[Column[object]],
-    condition: ColumnElement[bool],
-) -> int:
+def _old_runs(limit: int, told: int) -> dict[Table, ColumnElement[bool]]:
+    """Answer with what is old of what was seen."""
+    return {
+        executions: (
+            ~executions.c.open
+            & (executions.c.triggered_at < limit)
+            & (executions.c.seen_at < limit)
+        ),
+        transitions: (transitions.c.seen_at < limit) & (transitions.c.sequence <= told),
+        conditions: (conditions.c.until < limit) & conditions.c.told,
+        gaps: gaps.c.end < limit,
+    }
+
+
+def _old_alerts(limit: int) -> dict[Table, ColumnElement[bool]]:
+    """Answer with what is old of what was decided, the alerts before their notes."""
+    has_members = select(members.c.alert).where(members.c.group_key == groups.c.key).exists()
+    is_owed = select(deliveries.c.id).where(deliveries.c.group_key == groups.c.key).exists()
+    return {
+        alerts: (
+            (alerts.c.ends_at < limit)
+            & (alerts.c.changed_at < limit)
+            & alerts.c.id.not_in(select(members.c.alert))
+        ),
+        notes: (notes.c.at < limit) & notes.c.alert.not_in(select(alerts.c.id)),
+        silences: silences.c.ends_at < limit,
+        # A group that comes again counts its messages from 1, under the ids that it had before: so
+        # it stays for as long as a receiver may remember one of them.
+        groups: (
+            groups.c.flush_at.is_(None)
+            & (func.coalesce(groups.c.flushed_at, 0) < limit)
+            & ~has_members
+            & ~is_owed
+        ),
+    }
+
+
+def _forget(connection: Connection, table: Table, condition: ColumnElement[bool]) -> int:
+    key = list(table.primary_key)
     found = connection.execute(select(*key).where(condition).limit(MOST_AT_ONCE)).all()
     for values in found:
         same = [column == value for column, value in zip(key, values, strict=True)]
