@@ -67,7 +67,7 @@ def tell_together(
     for places in places_of(connection, released).values():
         for place in places:
             groups[place.receiver].add(place.group)
-    lasting = load_storms(connection)
+    lasting = load_storms(connection) if groups else {}
     for name, keys in groups.items():
         receiver = settings.receivers.get(name)
         if len(keys) > 1 and receiver is not None and receiver.storm and name not in lasting:
