@@ -239,9 +239,29 @@ async def test_a_receiver_that_takes_everything_is_sent_ever_more_side_by_side(h
     receiver = Receiver(*[1.0] * 100)  # each takes a second
     owe_many(house, 39)
     await house.run(60, target_of(receiver, idempotent=True))
-    started = [receiver.times.count(second) for second in range(7)]
-    assert started == [1, 2, 4, 8, 8, 8, 8]
+    started = [receiver.times.count(second) for second in range(11)]
+    assert started == [1, 2, 4, *[4] * 8]
     assert house.states() == ["delivered"] * 39
+
+
+async def test_what_was_claimed_and_would_hold_up_a_stop_is_put_back_untried(house):
+    receiver = Receiver(*[3.0] * 20)
+    owe_many(house, 20)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(house.run, 11, target_of(receiver, idempotent=True))
+        await anyio.sleep(10)  # 1, 2 and 4 were sent, 4 of the next 8 are on their way
+        assert sorted(house.states()) == [*["delivered"] * 7, *["pending"] * 5, *["sending"] * 8]
+    assert sorted(house.states()) == [*["delivered"] * 11, *["pending"] * 9]
+    assert sorted(row.attempts for row in house.rows()) == [*[0] * 9, *[1] * 11]
+
+
+async def test_what_was_claimed_with_what_fails_is_put_back_untried(house):
+    receiver = Receiver(*[1.0] * 7, *[busy(77)] * 4)
+    owe_many(house, 20)
+    await house.run(10, target_of(receiver, idempotent=True))
+    assert len(receiver.asked) == 11
+    assert sorted(row.attempts for row in house.rows()) == [*[0] * 9, *[1] * 11]
+    assert sorted(house.states()) == [*["delivered"] * 7, *["pending"] * 13]
 
 
 async def test_after_a_failure_one_message_tries_whether_it_works_again(house):

@@ -12,6 +12,7 @@ import structlog
 
 from tmcwatch.domain.delivery import (
     GIVE_UP_AFTER,
+    SIDE_BY_SIDE,
     Delivery,
     DeliveryId,
     retry_wait,
@@ -37,6 +38,8 @@ Result = TypeVar("Result")
 log = structlog.get_logger()
 
 SEND_WITHIN = 20.0
+BEGIN_WITHIN = 2.0
+"""Of what was claimed together, no send begins later: a stop waits for those under way."""
 LOOK_AT_LEAST_EVERY = 30.0
 _LONGEST_TEXT = 500
 _HELD = (
@@ -180,22 +183,37 @@ class _Worker:
             for outcome in outcomes:
                 if outcome.error is not None:
                     await self._failed(outcome.delivery, outcome.error)
+            tried = {outcome.delivery.id for outcome in outcomes}
+            untried = [one.id for one in claimed if one.id not in tried]
+            if untried:
+                await self._write(lambda c: outbox.put_back(c, untried, now))
             self._together = together_after(
-                most, all_accepted=len(accepted) == len(claimed), may_repeat=self._may_repeat
+                len(outcomes),
+                is_all=not untried,
+                failed=len(accepted) < len(outcomes),
+                may_repeat=self._may_repeat,
             )
 
     async def _sent_all(self, claimed: Sequence[Delivery]) -> list[_Outcome]:
-        """Send what was claimed, side by side; answer with what became of each."""
+        """Send what was claimed, a few side by side; answer with what became of each.
+
+        What is left after a failure, or when a stop might have to wait too long, is not tried.
+        """
         if len(claimed) == 1:
             return [await self._sent(claimed[0])]
         outcomes: list[_Outcome] = []
+        rest, begin_until = iter(claimed), anyio.current_time() + BEGIN_WITHIN
 
-        async def send(delivery: Delivery) -> None:
-            outcomes.append(await self._sent(delivery))
+        async def send() -> None:
+            for delivery in rest:
+                outcomes.append(await self._sent(delivery))
+                is_late = anyio.current_time() > begin_until
+                if is_late or any(outcome.error is not None for outcome in outcomes):
+                    return
 
         async with anyio.create_task_group() as sends:
-            for delivery in claimed:
-                sends.start_soon(send, delivery)
+            for _ in range(min(SIDE_BY_SIDE, len(claimed))):
+                sends.start_soon(send)
         return outcomes
 
     async def _sent(self, delivery: Delivery) -> _Outcome:

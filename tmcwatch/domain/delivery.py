@@ -13,7 +13,9 @@ DeliveryId = NewType("DeliveryId", str)
 FIRST_RETRY = timedelta(seconds=2)
 LONGEST_RETRY = timedelta(minutes=10)
 GIVE_UP_AFTER = timedelta(hours=72)
-MOST_TOGETHER = 8
+MOST_TOGETHER = 32
+"""Messages of one target that are claimed, and their receipts written, together."""
+SIDE_BY_SIDE = 4
 """Messages on their way to one target at once."""
 HELD = "unknown"
 """The receipt of a dead letter that may have arrived, and is held back for that."""
@@ -55,12 +57,13 @@ def retry_wait(attempts: int, *, jitter: float) -> timedelta:
     return whole * (0.5 + jitter / 2)
 
 
-def together_after(together: int, *, all_accepted: bool, may_repeat: bool) -> int:
-    """Answer with how many messages to send side by side next, after so many were.
+def together_after(sent: int, *, is_all: bool, failed: bool, may_repeat: bool) -> int:
+    """Answer with how many messages to claim next, after so many of what was claimed were sent.
 
-    A target that takes everything is sent twice as many, one that failed a single one. So is one
-    that cannot drop what it has seen: after a crash only one message may be in doubt.
+    A target that takes everything is sent twice as many, a slow one, for which some were left, as
+    many as it took, and one that failed a single one. So is one that cannot drop what it has seen:
+    after a crash only one message may be in doubt.
     """
-    if not (all_accepted and may_repeat):
+    if failed or not may_repeat:
         return 1
-    return min(2 * together, MOST_TOGETHER)
+    return min(max(2 * sent, 1), MOST_TOGETHER) if is_all else sent

@@ -147,6 +147,20 @@ def release(connection: Connection, delivery: DeliveryId, now: datetime) -> None
     _change(connection, delivery, now, state=State.PENDING.value)
 
 
+def put_back(connection: Connection, ids: Iterable[DeliveryId], now: datetime) -> None:
+    """Owe claimed deliveries again that no attempt was made to send."""
+    claimed = update(deliveries).where(
+        deliveries.c.id.in_(list(ids)), deliveries.c.state == State.SENDING.value
+    )
+    connection.execute(
+        claimed.values(
+            state=State.PENDING.value,
+            attempts=deliveries.c.attempts - 1,
+            changed_at=stored(now),
+        )
+    )
+
+
 def uncertain(connection: Connection, target: str) -> list[DeliveryId]:
     """Answer with what was being sent when the process died."""
     sending = (
