@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tests.acceptance.timetable import START, Play
 from tests.threads import inline
 from tmcwatch.app import Parts, World, watch
 from tmcwatch.app.answering import Answers
@@ -135,3 +136,18 @@ def stage(tmp_path, now):
 
 async def hours(count: float) -> None:
     await anyio.sleep(timedelta(hours=count).total_seconds())
+
+
+@pytest.fixture
+def play(tmp_path):
+    """Make a play for timetables: `play(CONFIG)`, `play(CONFIG, start=…, other=OTHER)`."""
+
+    def make(config: str, *, start: datetime = START, receivers=None, **configs: str) -> Play:
+        return Play(
+            folder=tmp_path,
+            start=start,
+            configs={"config": config, **configs},
+            receivers=receivers or {"team": ""},
+        )
+
+    return make

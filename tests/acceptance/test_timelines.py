@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.acceptance.timetable import Play
+pytestmark = pytest.mark.usefixtures("uncounted")
 
 ALONE = 'route: {receiver: team, group_by: ["..."], group_wait: 10s, group_interval: 1m}'
 TOGETHER = """
@@ -10,22 +10,8 @@ route: {receiver: team, group_by: [environment], group_wait: 10s, group_interval
 """
 
 
-@pytest.fixture
-def stage(tmp_path):
-    """Make a stage for timetables: `stage(TOGETHER)`, `stage(config=…, receivers=…)`."""
-
-    def make(config: str, *, receivers: dict[str, str] | None = None, **configs: str) -> Play:
-        return Play(
-            folder=tmp_path,
-            configs={"config": config, **configs},
-            receivers=receivers or {"team": ""},
-        )
-
-    return make
-
-
-async def test_alerts_of_one_group_are_told_together(stage):
-    assert not await stage(TOGETHER).play("""
+async def test_alerts_of_one_group_are_told_together(play):
+    assert not await play(TOGETHER).play("""
         0s          A fails
         5s          B fails
         10s         want team: A failed, B failed
@@ -33,8 +19,8 @@ async def test_alerts_of_one_group_are_told_together(stage):
     """)
 
 
-async def test_what_comes_later_waits_for_the_interval_of_its_group(stage):
-    assert not await stage(TOGETHER).play("""
+async def test_what_comes_later_waits_for_the_interval_of_its_group(play):
+    assert not await play(TOGETHER).play("""
         0s          A fails
         10s         want team: A failed
         30s         B fails
@@ -44,8 +30,8 @@ async def test_what_comes_later_waits_for_the_interval_of_its_group(stage):
     """)
 
 
-async def test_alerts_of_their_own_group_are_told_apart(stage):
-    assert not await stage(ALONE).play("""
+async def test_alerts_of_their_own_group_are_told_apart(play):
+    assert not await play(ALONE).play("""
         0s          A fails
         5s          B fails
         10s         want team: A failed
@@ -54,8 +40,8 @@ async def test_alerts_of_their_own_group_are_told_apart(stage):
     """)
 
 
-async def test_a_recovery_is_told_where_the_failure_was(stage):
-    assert not await stage(TOGETHER).play("""
+async def test_a_recovery_is_told_where_the_failure_was(play):
+    assert not await play(TOGETHER).play("""
         0s          A fails
         10s         want team: A failed
         30s         A succeeds
@@ -64,8 +50,8 @@ async def test_a_recovery_is_told_where_the_failure_was(stage):
     """)
 
 
-async def test_what_is_over_before_it_was_told_is_told_once(stage):
-    assert not await stage(TOGETHER).play("""
+async def test_what_is_over_before_it_was_told_is_told_once(play):
+    assert not await play(TOGETHER).play("""
         0s          A fails
         5s          A succeeds
         10s         want team: A recovered
@@ -73,12 +59,12 @@ async def test_what_is_over_before_it_was_told_is_told_once(stage):
     """)
 
 
-async def test_what_still_fires_is_told_again_after_the_repeat_interval(stage):
+async def test_what_still_fires_is_told_again_after_the_repeat_interval(play):
     config = """
 route: {receiver: team, group_by: [environment], group_wait: 10s, group_interval: 1m,
         repeat_interval: 1h}
 """
-    assert not await stage(config).play("""
+    assert not await play(config).play("""
         0s                A fails
         10s               want team: A failed
         1h10s..1h1m11s    want team: A failed
@@ -89,8 +75,8 @@ route: {receiver: team, group_by: [environment], group_wait: 10s, group_interval
     """)
 
 
-async def test_what_was_not_tried_yet_is_merged_with_what_comes(stage):
-    assert not await stage(TOGETHER).play("""
+async def test_what_was_not_tried_yet_is_merged_with_what_comes(play):
+    assert not await play(TOGETHER).play("""
         0s            A fails
         9s            team answers 429 after 10m
         11s           team answers 200
@@ -102,8 +88,8 @@ async def test_what_was_not_tried_yet_is_merged_with_what_comes(stage):
     """)
 
 
-async def test_a_receiver_that_was_gone_for_hours_is_told_all_of_it(stage):
-    assert not await stage(TOGETHER).play("""
+async def test_a_receiver_that_was_gone_for_hours_is_told_all_of_it(play):
+    assert not await play(TOGETHER).play("""
         0s            team answers 503
         0s            A fails
         20m           B fails
@@ -115,8 +101,8 @@ async def test_a_receiver_that_was_gone_for_hours_is_told_all_of_it(stage):
     """)
 
 
-async def test_a_pause_that_a_receiver_asks_for_is_kept_to_the_second(stage):
-    assert not await stage(ALONE).play("""
+async def test_a_pause_that_a_receiver_asks_for_is_kept_to_the_second(play):
+    assert not await play(ALONE).play("""
         0s            A fails
         5s            B fails
         9s            team answers 429 after 90s
@@ -127,8 +113,8 @@ async def test_a_pause_that_a_receiver_asks_for_is_kept_to_the_second(stage):
     """)
 
 
-async def test_an_end_waits_for_its_beginning_to_be_taken(stage):
-    assert not await stage(ALONE).play("""
+async def test_an_end_waits_for_its_beginning_to_be_taken(play):
+    assert not await play(ALONE).play("""
         0s            A fails
         9s            team answers 429 after 5m
         11s           team answers 200
@@ -139,8 +125,8 @@ async def test_an_end_waits_for_its_beginning_to_be_taken(stage):
     """)
 
 
-async def test_a_restart_neither_repeats_nor_forgets(stage):
-    assert not await stage(TOGETHER).play("""
+async def test_a_restart_neither_repeats_nor_forgets(play):
+    assert not await play(TOGETHER).play("""
         0s          A fails
         5s          it restarts
         10s         want team: A failed
@@ -153,8 +139,8 @@ async def test_a_restart_neither_repeats_nor_forgets(stage):
     """)
 
 
-async def test_a_cold_start_after_hours_tells_what_is_due_once(stage):
-    assert not await stage(TOGETHER).play("""
+async def test_a_cold_start_after_hours_tells_what_is_due_once(play):
+    assert not await play(TOGETHER).play("""
         0s          A fails
         5s          it stops
         3h          it starts
@@ -165,7 +151,7 @@ async def test_a_cold_start_after_hours_tells_what_is_due_once(stage):
     """)
 
 
-async def test_a_reload_keeps_what_was_told_where_it_was_told(stage):
+async def test_a_reload_keeps_what_was_told_where_it_was_told(play):
     other = """
 route:
   receiver: team
@@ -174,7 +160,7 @@ route:
   group_interval: 1m
   routes: [{receiver: night, matchers: ['name="B"']}]
 """
-    story = stage(TOGETHER, receivers={"team": "", "night": ""}, other=other)
+    story = play(TOGETHER, receivers={"team": "", "night": ""}, other=other)
     assert not await story.play("""
         0s            A and B fails
         10s           want team: A failed, B failed
@@ -190,7 +176,7 @@ route:
     """)
 
 
-async def test_a_route_that_goes_on_tells_both(stage):
+async def test_a_route_that_goes_on_tells_both(play):
     config = """
 route:
   receiver: team
@@ -201,7 +187,7 @@ route:
     - {receiver: night, matchers: ['kind="task"'], continue: true, group_wait: 5s}
     - {receiver: team, matchers: ['name=~"A|B"']}
 """
-    assert not await stage(config, receivers={"team": "", "night": ""}).play("""
+    assert not await play(config, receivers={"team": "", "night": ""}).play("""
         0s      A fails
         1s      C fails
         5s      want night: A failed, C failed
@@ -210,8 +196,8 @@ route:
     """)
 
 
-async def test_further_failures_of_what_fires_are_counted_not_told(stage):
-    assert not await stage(TOGETHER).play("""
+async def test_further_failures_of_what_fires_are_counted_not_told(play):
+    assert not await play(TOGETHER).play("""
         0s        A fails
         10s       want team: A failed
         5m        A fails
@@ -222,8 +208,8 @@ async def test_further_failures_of_what_fires_are_counted_not_told(stage):
     """)
 
 
-async def test_a_failure_older_than_a_success_is_told_as_over(stage):
-    assert not await stage(TOGETHER).play("""
+async def test_a_failure_older_than_a_success_is_told_as_over(play):
+    assert not await play(TOGETHER).play("""
         10m       A succeeds
         11m       A fails 5m before
         11m10s    want team: A recovered
@@ -231,14 +217,14 @@ async def test_a_failure_older_than_a_success_is_told_as_over(stage):
     """)
 
 
-async def test_a_run_by_hand_is_only_worth_an_information(stage):
+async def test_a_run_by_hand_is_only_worth_an_information(play):
     config = """
 route:
   receiver: team
   group_wait: 10s
   routes: [{receiver: night, matchers: ['severity!="info"']}]
 """
-    assert not await stage(config, receivers={"team": "", "night": ""}).play("""
+    assert not await play(config, receivers={"team": "", "night": ""}).play("""
         0s      A fails by hand
         10s     want team: A failed
         1m      B fails
@@ -256,6 +242,6 @@ route:
         ("0s A fails\n10s want team: A failed, B failed\n2m end", "missing"),
     ],
 )
-async def test_a_timetable_tells_what_is_missing_and_what_none_wants(stage, timetable, problem):
-    found = await stage(TOGETHER).play(timetable)
+async def test_a_timetable_tells_what_is_missing_and_what_none_wants(play, timetable, problem):
+    found = await play(TOGETHER).play(timetable)
     assert any(line.startswith(problem) for line in found)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.acceptance.timetable import Play
+pytestmark = pytest.mark.usefixtures("uncounted")
 
 ROUTE = """
 route: {receiver: team, group_by: ["..."], group_wait: 10s, group_interval: 1m,
@@ -10,20 +10,8 @@ route: {receiver: team, group_by: ["..."], group_wait: 10s, group_interval: 1m,
 """
 
 
-@pytest.fixture
-def stage(tmp_path):
-    def make(config: str, *, receivers: dict[str, str] | None = None, **configs: str) -> Play:
-        return Play(
-            folder=tmp_path,
-            configs={"config": config, **configs},
-            receivers=receivers or {"team": ""},
-        )
-
-    return make
-
-
-async def test_what_someone_is_on_is_not_repeated_and_its_end_is_told(stage):
-    assert not await stage(ROUTE).play("""
+async def test_what_someone_is_on_is_not_repeated_and_its_end_is_told(play):
+    assert not await play(ROUTE).play("""
         0s          A fails
         10s         want team: A failed
         5m          ann acknowledges A
@@ -34,8 +22,8 @@ async def test_what_someone_is_on_is_not_repeated_and_its_end_is_told(stage):
     """)
 
 
-async def test_an_acknowledgement_that_runs_out_reminds(stage):
-    assert not await stage(ROUTE).play("""
+async def test_an_acknowledgement_that_runs_out_reminds(play):
+    assert not await play(ROUTE).play("""
         0s              A fails
         10s             want team: A failed
         5m              ann acknowledges A for 3h
@@ -44,8 +32,8 @@ async def test_an_acknowledgement_that_runs_out_reminds(stage):
     """)
 
 
-async def test_what_is_snoozed_is_heard_of_only_when_it_ends(stage):
-    assert not await stage(ROUTE).play("""
+async def test_what_is_snoozed_is_heard_of_only_when_it_ends(play):
+    assert not await play(ROUTE).play("""
         0s          A fails
         10s         want team: A failed
         5m          ann snoozes A
@@ -59,8 +47,8 @@ async def test_what_is_snoozed_is_heard_of_only_when_it_ends(stage):
 LATER = "rules: [{rule: failed, for: 15m}]"
 
 
-async def test_what_a_rerun_mends_in_time_wakes_nobody(stage):
-    assert not await stage(ROUTE + LATER).play("""
+async def test_what_a_rerun_mends_in_time_wakes_nobody(play):
+    assert not await play(ROUTE + LATER).play("""
         0s          A fails
         5m          it restarts
         10m         A succeeds
@@ -68,8 +56,8 @@ async def test_what_a_rerun_mends_in_time_wakes_nobody(stage):
     """)
 
 
-async def test_what_is_still_the_latest_outcome_later_is_told_over_a_restart(stage):
-    assert not await stage(ROUTE + LATER).play("""
+async def test_what_is_still_the_latest_outcome_later_is_told_over_a_restart(play):
+    assert not await play(ROUTE + LATER).play("""
         0s            A fails
         5m            it stops
         10m           it starts
@@ -80,8 +68,8 @@ async def test_what_is_still_the_latest_outcome_later_is_told_over_a_restart(sta
     """)
 
 
-async def test_a_for_that_passed_while_it_was_down_counts(stage):
-    assert not await stage(ROUTE + LATER).play("""
+async def test_a_for_that_passed_while_it_was_down_counts(play):
+    assert not await play(ROUTE + LATER).play("""
         0s          A fails
         5m          it stops
         50m         it starts
@@ -90,9 +78,9 @@ async def test_a_for_that_passed_while_it_was_down_counts(stage):
     """)
 
 
-async def test_only_so_many_failures_within_a_time_are_told(stage):
+async def test_only_so_many_failures_within_a_time_are_told(play):
     config = ROUTE + "rules: [{rule: failed, after: {count: 3, within: 1h}}]"
-    assert not await stage(config).play("""
+    assert not await play(config).play("""
         0s          A fails
         50m         A fails
         1h10m       A fails     # the first is too long ago
@@ -102,7 +90,7 @@ async def test_only_so_many_failures_within_a_time_are_told(stage):
     """)
 
 
-async def test_a_rule_of_ones_own_is_told_with_its_own_name_and_severity(stage):
+async def test_a_rule_of_ones_own_is_told_with_its_own_name_and_severity(play):
     config = (
         ROUTE
         + """
@@ -111,7 +99,7 @@ rules:
      severity: critical}
 """
     )
-    assert not await stage(config).play("""
+    assert not await play(config).play("""
         0s       load1 times out
         10s      want team: load1 timed_out
         10s      want team: load1 nightly_load_broken critically
@@ -124,8 +112,8 @@ rules:
 STORM = {"team": ", storm: {above: 20, within: 1m}"}
 
 
-async def test_a_storm_is_told_in_one_message_and_one_more_while_it_lasts(stage):
-    story = stage(ROUTE, receivers=STORM)
+async def test_a_storm_is_told_in_one_message_and_one_more_while_it_lasts(play):
+    story = play(ROUTE, receivers=STORM)
     problems = await story.play("""
         0s        T1 to T300 fails
         30s       T301 to T600 fails
@@ -134,8 +122,8 @@ async def test_a_storm_is_told_in_one_message_and_one_more_while_it_lasts(stage)
     assert 1 <= len(story.inboxes.told) <= 3, problems
 
 
-async def test_flapping_is_told_once_and_ends_when_it_is_calm(stage):
-    assert not await stage(ROUTE).play("""
+async def test_flapping_is_told_once_and_ends_when_it_is_calm(play):
+    assert not await play(ROUTE).play("""
         0s          A fails
         10s         want team: A failed
         10m         A succeeds

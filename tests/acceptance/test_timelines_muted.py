@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.acceptance.timetable import Play
+pytestmark = pytest.mark.usefixtures("uncounted")
 
 ROUTE = """
 route: {receiver: team, group_by: ["..."], group_wait: 10s, group_interval: 1m,
@@ -17,17 +17,8 @@ inhibit_rules:
 """
 
 
-@pytest.fixture
-def stage(tmp_path):
-    def make(config: str, *, start: datetime | None = None, **configs: str) -> Play:
-        began = start or datetime(2026, 11, 20, tzinfo=UTC)
-        return Play(folder=tmp_path, start=began, configs={"config": config, **configs})
-
-    return make
-
-
-async def test_a_silence_keeps_quiet_and_what_still_fires_is_told_when_it_ends(stage):
-    assert not await stage(ROUTE).play("""
+async def test_a_silence_keeps_quiet_and_what_still_fires_is_told_when_it_ends(play):
+    assert not await play(ROUTE).play("""
         0s            ann silences name="A" for 30m
         1m            A fails
         2m            B fails
@@ -39,8 +30,8 @@ async def test_a_silence_keeps_quiet_and_what_still_fires_is_told_when_it_ends(s
     """)
 
 
-async def test_what_is_over_under_a_silence_is_never_told(stage):
-    assert not await stage(ROUTE).play("""
+async def test_what_is_over_under_a_silence_is_never_told(play):
+    assert not await play(ROUTE).play("""
         0s            ann silences name="A" for 30m
         1m            A fails
         10m           A succeeds
@@ -48,8 +39,8 @@ async def test_what_is_over_under_a_silence_is_never_told(stage):
     """)
 
 
-async def test_the_end_of_what_was_told_before_the_silence_is_told_after_it(stage):
-    assert not await stage(ROUTE).play("""
+async def test_the_end_of_what_was_told_before_the_silence_is_told_after_it(play):
+    assert not await play(ROUTE).play("""
         0s            A fails
         10s           want team: A failed
         1m            ann silences name="A" for 30m
@@ -59,8 +50,8 @@ async def test_the_end_of_what_was_told_before_the_silence_is_told_after_it(stag
     """)
 
 
-async def test_a_silence_that_is_ended_early_ends_early(stage):
-    assert not await stage(ROUTE).play("""
+async def test_a_silence_that_is_ended_early_ends_early(play):
+    assert not await play(ROUTE).play("""
         0s            ann silences name="A" for 3h
         1m            A fails
         10m           ann ends her silence
@@ -69,8 +60,8 @@ async def test_a_silence_that_is_ended_early_ends_early(stage):
     """)
 
 
-async def test_a_silence_outlives_a_restart(stage):
-    assert not await stage(ROUTE).play("""
+async def test_a_silence_outlives_a_restart(play):
+    assert not await play(ROUTE).play("""
         0s            ann silences name="A" for 30m
         1m            A fails
         1m5s          it restarts
@@ -81,8 +72,8 @@ async def test_a_silence_outlives_a_restart(stage):
     """)
 
 
-async def test_a_cause_keeps_its_effects_quiet_and_a_restart_leaks_none(stage):
-    assert not await stage(ROUTE + INHIBIT).play("""
+async def test_a_cause_keeps_its_effects_quiet_and_a_restart_leaks_none(play):
+    assert not await play(ROUTE + INHIBIT).play("""
         0s            Database fails
         10s           want team: Database failed
         1m            A fails
@@ -97,8 +88,8 @@ async def test_a_cause_keeps_its_effects_quiet_and_a_restart_leaks_none(stage):
     """)
 
 
-async def test_a_failure_after_its_cause_is_over_is_told(stage):
-    assert not await stage(ROUTE + INHIBIT).play("""
+async def test_a_failure_after_its_cause_is_over_is_told(play):
+    assert not await play(ROUTE + INHIBIT).play("""
         0s            Database fails
         10s           want team: Database failed
         1m            A fails
@@ -116,10 +107,10 @@ maintenance:
 """
 
 
-async def test_a_maintenance_window_lasts_its_hours_where_the_clock_is_set_back(stage):
+async def test_a_maintenance_window_lasts_its_hours_where_the_clock_is_set_back(play):
     # 25 October 2026: from 01:30 summer time (23:30 UTC) two hours, which is 02:30 winter time.
     start = datetime(2026, 10, 24, 23, 0, tzinfo=UTC)
-    assert not await stage(ROUTE + BERLIN, start=start).play("""
+    assert not await play(ROUTE + BERLIN, start=start).play("""
         10m           A fails
         10m10s        want team: A failed
         40m           B fails
@@ -132,10 +123,10 @@ async def test_a_maintenance_window_lasts_its_hours_where_the_clock_is_set_back(
     """)
 
 
-async def test_a_maintenance_window_lasts_its_hours_where_the_clock_is_set_forward(stage):
+async def test_a_maintenance_window_lasts_its_hours_where_the_clock_is_set_forward(play):
     # 29 March 2026: from 01:30 winter time (00:30 UTC) two hours, which is 04:30 summer time.
     start = datetime(2026, 3, 29, 0, 0, tzinfo=UTC)
-    assert not await stage(ROUTE + BERLIN, start=start).play("""
+    assert not await play(ROUTE + BERLIN, start=start).play("""
         40m           B fails
         50m           C fails
         55m           C succeeds
@@ -146,7 +137,7 @@ async def test_a_maintenance_window_lasts_its_hours_where_the_clock_is_set_forwa
     """)
 
 
-async def test_a_route_is_quiet_in_its_mute_interval(stage):
+async def test_a_route_is_quiet_in_its_mute_interval(play):
     config = """
 time_intervals:
   - {name: night, intervals: [{times: [{start_time: "22:00", end_time: "24:00"}]}]}
@@ -157,7 +148,7 @@ route:
        group_interval: 1m, mute_time_intervals: [night]}
 """
     start = datetime(2026, 11, 20, 21, 0, tzinfo=UTC)
-    assert not await stage(config, start=start).play("""
+    assert not await play(config, start=start).play("""
         30m           A fails
         30m10s        want team: A failed
         1h30m         B fails
@@ -168,8 +159,8 @@ route:
     """)
 
 
-async def test_an_account_that_refuses_us_is_told_once_for_all_that_follows(stage):
-    assert not await stage(ROUTE).play("""
+async def test_an_account_that_refuses_us_is_told_once_for_all_that_follows(play):
+    assert not await play(ROUTE).play("""
         0s            prod refuses the token
         10s           want team: prod account_unauthorized critically
         1h            prod takes the token again
