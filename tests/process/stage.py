@@ -94,6 +94,13 @@ class Stage:
     def told(self, until: datetime) -> Told:
         return told(self.inbox.messages.values(), until=until)
 
+    async def eventful(self, episodes: int) -> datetime:
+        """Wait until more episodes than that came about, however fast the lives went by."""
+        with anyio.fail_after(SETTLED_WITHIN):
+            while len(self.expected(self.simulator.time())) <= episodes:  # noqa: ASYNC110 - it only ages
+                await anyio.sleep(0.2)
+        return self.simulator.time()
+
     async def settled(self, until: datetime) -> None:
         """Wait until everything up to a moment is proven to be read, and told."""
         with anyio.move_on_after(SETTLED_WITHIN):

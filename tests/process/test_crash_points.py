@@ -168,8 +168,8 @@ async def test_a_daemon_that_dies_at_every_commit_loses_nothing_and_repeats_noth
             marks.append(watermarks_with_all_before_them(stage))
             executions_that_ended_once(stage)
             keys_in_the_outbox(stage)
-        until = stage.simulator.time()
         async with running(stage):
+            until = await stage.eventful(10)
             await stage.settled(until)
         marks.append(watermarks_with_all_before_them(stage))
         assert executions_that_ended_once(stage)

@@ -55,8 +55,8 @@ async def test_a_daemon_killed_twenty_times_tells_everything_exactly_once(tmp_pa
     async with staged(tmp_path, CONFIG, slow=0.25, executions_per_second=4) as stage:
         for _ in range(KILLS):
             await killed(stage, dice)
-        until = stage.simulator.time()
         async with running(stage):
+            until = await stage.eventful(10)
             await stage.settled(until)
         found, expected = stage.told(until), stage.expected(until)
     assert expected - found.episodes == set(), "missing"
