@@ -13,7 +13,7 @@ from tmcwatch.domain.inhibition import causes_among, topology
 from tmcwatch.domain.interval import Span, TimeInterval
 from tmcwatch.domain.maintenance import Maintenance, MaintenanceWindow
 from tmcwatch.domain.matcher import matcher_from
-from tmcwatch.domain.muting import Muting, muted_in
+from tmcwatch.domain.muting import Muting, Suppression, muted_in, suppression_of
 from tmcwatch.domain.routing import Route
 from tmcwatch.domain.silence import Silence
 
@@ -163,3 +163,17 @@ def test_the_effect_of_something_names_its_cause():
     )
     causes = causes_among(topology(), [cause])
     assert why(blind, 1, causes=causes) == "inhibited by c"
+
+
+@pytest.mark.parametrize(
+    ("reason", "suppression"),
+    [
+        ("interval nights", Suppression.INTERVAL),
+        ("outside office, weekend", Suppression.INTERVAL),
+        ("silence s1", Suppression.SILENCE),
+        ("maintenance patches", Suppression.MAINTENANCE),
+        ("inhibited by a1", Suppression.INHIBITION),
+    ],
+)
+def test_each_reason_is_of_a_kind_that_metrics_name(reason, suppression):
+    assert suppression_of(reason) is suppression

@@ -1,5 +1,6 @@
 """Storms: more news than anyone reads is one summary, and its end another."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -85,6 +86,22 @@ def test_a_storm_is_one_summary_that_lists_the_worst_and_counts_the_rest(decidin
     assert (summary.storm.firing, summary.storm.over) == (MANY, 0)
     assert summary.storm.counts["environment"] == {"PROD": MANY}
     assert (len(summary.alerts), summary.unlisted, summary.told_before) == (20, MANY - 20, 0)
+
+
+def test_what_only_a_summary_speaks_of_is_counted_as_not_told_on_its_own(deciding):
+    end_all(deciding, Phase.FAILED, 0)
+    silence = Silence(
+        id="s1",
+        matchers=(matcher_from("name=t0"),),
+        created_by="ann",
+        comment="patching",
+        created_at=at(-1),
+        starts_at=at(-1),
+        ends_at=at(60),
+    )
+    deciding.store.write(lambda connection: add_silence(connection, silence))
+    suppressed = sum((Counter(deciding.round(n / 4).suppressed) for n in range(8)), Counter())
+    assert suppressed == {"storm": MANY - 1, "silence": 1}
 
 
 def test_its_recoveries_are_a_summary_too_that_counts_what_still_fires(deciding):

@@ -1,5 +1,6 @@
 """What mutes, round by round on a store: through restarts, to its end, in summer time."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -47,6 +48,16 @@ class Story(Deciding):
             before = len(self.messages)
             self.round(minute)
             found += [(minute, alerts) for _, alerts in self.messages[before:]]
+            self.sent()
+            minute += step
+        return found
+
+    def suppressed(self, start: float, end: float, step: float = 1) -> Counter[str]:
+        """Decide from one minute to another; answers with what was not told, by why."""
+        found: Counter[str] = Counter()
+        minute = start
+        while minute <= end:
+            found.update(self.round(minute).suppressed)
             self.sent()
             minute += step
         return found
@@ -175,6 +186,18 @@ def test_what_a_silence_muted_and_fires_still_is_told_when_it_ends(story):
     assert one.reasons == ["silence s1"]
     assert one.told(30.2, 60.2, step=2) == [(30.2, [FAILED])]
     assert one.reasons == [None]
+
+
+def test_what_is_muted_is_counted_once_by_what_mutes_it(story):
+    one = story()
+    one.silence("name=load", start=-5, end=30)
+    one.see(Phase.FAILED, 0)
+    assert one.suppressed(0.2, 29.2, step=3) == {"silence": 1}
+    assert one.suppressed(30.2, 40.2) == {}
+    one.silence("name=load", start=41, end=90, id_="s2")
+    one.see(Phase.FAILED, 42)
+    one.see(Phase.SUCCEEDED, 43)
+    assert one.suppressed(42.2, 60.2) == {"silence": 1}
 
 
 def test_what_a_silence_muted_and_is_over_by_its_end_is_never_told(story):

@@ -12,6 +12,7 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families as text_families
 
 from tests.telemetry.snapshots import NOON, busy, counted, listed, owed, snapshot, task
+from tmcwatch.domain.muting import Suppression
 from tmcwatch.telemetry.families import BY_NAME, FAMILIES, FORBIDDEN_LABELS, documented
 from tmcwatch.telemetry.metrics import OPENMETRICS, TEXT, Metrics
 
@@ -43,6 +44,7 @@ def everything_counted(metrics):
     metrics.detected(3.0)
     metrics.sent("oncall", 1.5)
     metrics.send_failed("oncall", "refused")
+    metrics.suppressed(Suppression.SILENCE, 2)
     metrics.audit_unread("prod", 1)
     metrics.restarted("tracking")
     metrics.reloaded(ok=True, at=NOON)
@@ -66,6 +68,13 @@ def value(metrics, state, name, labels=None):
     ]
     assert len(found) <= 1, f"{name} is not one series"
     return found[0] if found else None
+
+
+def test_what_is_not_told_is_counted_by_why_and_begins_at_nothing(metrics):
+    metrics.suppressed(Suppression.STORM, 3)
+    name = "notifications_suppressed_total"
+    counted = {why: value(metrics, None, name, {"reason": why}) for why in Suppression}
+    assert counted == dict.fromkeys(Suppression, 0) | {Suppression.STORM: 3}
 
 
 @pytest.mark.parametrize("accept", [None, "application/openmetrics-text; version=1.0.0"])

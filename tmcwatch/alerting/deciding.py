@@ -1,6 +1,6 @@
 """One round of deciding: transitions become alerts, in one transaction with the cursor."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
@@ -27,6 +27,7 @@ from tmcwatch.domain.alert import Alert, AlertId, EndReason
 from tmcwatch.domain.built_in import ABOUT_OURSELVES, WATCHING
 from tmcwatch.domain.episode import alert_id, changed_alerts, ended, is_shared
 from tmcwatch.domain.execution import ENDS, AccountName, Kind, Phase, SubjectId, Transition
+from tmcwatch.domain.muting import Suppression
 from tmcwatch.domain.ourselves import Concern, opened
 from tmcwatch.domain.plan_step import superseded_by_its_plan
 from tmcwatch.domain.rule import rule_named
@@ -69,6 +70,8 @@ class Decided:
     next_at: datetime | None
     """When the next group or alert is due, or the next execution may be stuck."""
     alerts: tuple[Alert, ...]
+    suppressed: Mapping[Suppression, int]
+    """Alerts that receivers are not told of on their own, by why."""
 
 
 def decide(
@@ -119,6 +122,7 @@ def decide(
         owed=flushed.owed,
         next_at=_earliest(flushed.next_at, due_next(connection, now), stuck.next_at),
         alerts=tuple(changed.values()),
+        suppressed=flushed.suppressed,
     )
 
 

@@ -2,14 +2,22 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from tmcwatch.alerting.muting import muting_at
 from tmcwatch.alerting.settings import Settings, routes_of
 from tmcwatch.alerting.storming import begin_storm, storms_now, summarise, summary_due_at
-from tmcwatch.alerting.telling import Look, Round, keep, look_at, message_of, owed_for
-from tmcwatch.domain.muting import Muting
+from tmcwatch.alerting.telling import (
+    Look,
+    Round,
+    keep,
+    look_at,
+    message_of,
+    newly_muted,
+    owed_for,
+)
+from tmcwatch.domain.muting import Muting, Suppression
 from tmcwatch.domain.storm import is_stormy
 from tmcwatch.store.engine import Connection
 from tmcwatch.store.groups import due_groups, next_flush_at
@@ -24,6 +32,8 @@ class Flushed:
     groups: int
     owed: int
     next_at: datetime | None
+    suppressed: Counter[Suppression] = field(default_factory=Counter)
+    """Alerts that receivers are not told of on their own, by why."""
 
 
 def flush_groups(
@@ -50,8 +60,12 @@ def flush_groups(
             for delivery in owed_for(message_of(this, look), look.group.number, look.receiver)
         ),
     )
-    owed += sum(summarise(this, receiver, storm) for receiver, storm in storms.items())
-    return Flushed(groups=len(due), owed=owed, next_at=_next_at(this))
+    suppressed = newly_muted(told)
+    for receiver, storm in storms.items():
+        summarised = summarise(this, receiver, storm)
+        owed += summarised.owed
+        suppressed += summarised.suppressed
+    return Flushed(groups=len(due), owed=owed, next_at=_next_at(this), suppressed=suppressed)
 
 
 def _broken(looks: Iterable[Look]) -> frozenset[str]:

@@ -11,6 +11,7 @@ import structlog
 from tmcwatch.alerting.deciding import Decided, decide, settle
 from tmcwatch.alerting.settings import Settings
 from tmcwatch.domain.alert import Alert, Status
+from tmcwatch.domain.muting import Suppression
 from tmcwatch.store.engine import Store
 from tmcwatch.supervisor import Bell
 
@@ -34,6 +35,8 @@ class Alerter:
     """Rung for delivering."""
     shown: Bell = field(default_factory=Bell)
     """Rung for mirrors, which show each change at once."""
+    suppressed: Callable[[Suppression, int], None] = lambda _reason, _number: None
+    """Told why how many alerts are not told on their own."""
 
     async def run(self) -> None:
         """Decide until cancelled. Raises StoreError where the store fails."""
@@ -67,6 +70,8 @@ class Alerter:
             self.owed.ring()
         if decided.alerts:
             self.shown.ring()
+        for reason, number in decided.suppressed.items():
+            self.suppressed(reason, number)
         for alert in decided.alerts:
             _tell(alert)
         return decided

@@ -1,15 +1,16 @@
 """Storms: receivers with more news than anyone reads are told summaries until it is over."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from tmcwatch.alerting.settings import Routes, Settings
-from tmcwatch.alerting.telling import Look, Round, keep, look_at, owed_for
+from tmcwatch.alerting.telling import Look, Round, keep, look_at, newly_muted, owed_for
 from tmcwatch.domain.alert import AlertId
 from tmcwatch.domain.grouping import Group
 from tmcwatch.domain.message import Message
+from tmcwatch.domain.muting import Suppression
 from tmcwatch.domain.storm import Storm, StormLimit, facts_of_storm, is_stormy, worst
 from tmcwatch.store.engine import Connection
 from tmcwatch.store.groups import load_group, places_of, save_groups
@@ -29,6 +30,14 @@ from tmcwatch.store.storms import (
 
 MOST_IN_A_SUMMARY = 10_000
 """Groups that one summary stands for; what is left waits for the next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summarised:
+    """Deliveries owed for a summary, and the alerts not told on their own, by why."""
+
+    owed: int = 0
+    suppressed: Counter[Suppression] = field(default_factory=Counter)
 
 
 def storms_now(connection: Connection, settings: Settings, *, now: datetime) -> dict[str, Storm]:
@@ -74,8 +83,8 @@ def tell_together(
             begin_storm(connection, name, now)
 
 
-def summarise(this: Round, receiver: str, storm: Storm) -> int:
-    """Tell a receiver in a storm what all its groups tell, if it is time; counts what is owed.
+def summarise(this: Round, receiver: str, storm: Storm) -> Summarised:
+    """Tell a receiver in a storm what all its groups tell, if it is time.
 
     Groups that wait for company do not wait longer: a summary has enough of it. Each alert counts
     as told by its own group, where its end and its repeats are told once the storm is over.
@@ -83,19 +92,22 @@ def summarise(this: Round, receiver: str, storm: Storm) -> int:
     settings = this.settings.receivers[receiver]
     due_at = summary_due_at(this.connection, this.routes, receiver, storm)
     if settings.storm is None or due_at is None or due_at > this.now:
-        return 0
+        return Summarised()
     soon = groups_by(this.connection, receiver, this.now + settings.storm.within)
     looks = [_as_a_part(look) for look in look_at(this, soon[:MOST_IN_A_SUMMARY])]
     keep(this, looks)
+    suppressed = newly_muted(looks)
     if not any(look.flushed.alerts for look in looks):
-        return 0
+        return Summarised(suppressed=suppressed)
     save_storm(this.connection, receiver, replace(storm, flushed_at=this.now))
     key = storm_key(receiver)
     group = load_group(this.connection, key) or Group(key=key, receiver=receiver, labels={})
     group = replace(group, number=group.number + 1, flushed_at=this.now)
     save_groups(this.connection, [group])
     message = _summary(this, group, looks, since=storm.since)
-    return owe_all(this.connection, owed_for(message, group.number, settings))
+    suppressed[Suppression.STORM] += sum(len(look.flushed.alerts) for look in looks)
+    owed = owe_all(this.connection, owed_for(message, group.number, settings))
+    return Summarised(owed=owed, suppressed=suppressed)
 
 
 def summary_due_at(

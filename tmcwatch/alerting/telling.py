@@ -1,16 +1,17 @@
 """Looking at groups: what each has to tell, kept, and owed to every target of its receiver."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tmcwatch.alerting.settings import Receiver, Routes, Settings
-from tmcwatch.domain.alert import EndReason
+from tmcwatch.domain.alert import AlertId, EndReason
 from tmcwatch.domain.delivery import Delivery, State, delivery_id
 from tmcwatch.domain.episode import ended
 from tmcwatch.domain.grouping import Flush, Group, Member, flush, told_notices
 from tmcwatch.domain.message import Message
-from tmcwatch.domain.muting import Muting, muted_in
+from tmcwatch.domain.muting import Muting, Suppression, muted_in, suppression_of
 from tmcwatch.store.alerts import save_alerts
 from tmcwatch.store.engine import Connection
 from tmcwatch.store.groups import Looked, drop_group, members_of, places_of, save_looked
@@ -33,6 +34,7 @@ class Look:
 
     receiver: Receiver
     before: Sequence[Member]
+    muted: Mapping[AlertId, str]
     flushed: Flush
 
     @property
@@ -51,16 +53,28 @@ def look_at(this: Round, groups: Iterable[Group]) -> list[Look]:
         if route is None or receiver is None:
             drop_group(this.connection, group.key)
             continue
+        muted = muted_in(this.muting, route, members[group.key])
         flushed = flush(
             group,
             members[group.key],
             route,
-            muted=muted_in(this.muting, route, members[group.key]),
+            muted=muted,
             send_resolved=receiver.send_resolved,
             now=this.now,
         )
-        looks.append(Look(receiver=receiver, before=members[group.key], flushed=flushed))
+        before = members[group.key]
+        looks.append(Look(receiver=receiver, before=before, muted=muted, flushed=flushed))
     return looks
+
+
+def newly_muted(looks: Iterable[Look]) -> Counter[Suppression]:
+    """Count the alerts that were not muted at the last look at their group, by what mutes them."""
+    return Counter(
+        suppression_of(look.muted[member.alert.id])
+        for look in looks
+        for member in look.before
+        if member.muted is None and member.alert.id in look.muted
+    )
 
 
 def keep(this: Round, looks: Sequence[Look]) -> None:

@@ -74,6 +74,7 @@ class _Watch:
             settings=settings_of(config),
             changed=parts.changed,
             owed=parts.owed,
+            suppressed=parts.metrics.suppressed,
         )
 
     async def run(self, stop: anyio.Event) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from tmcwatch.domain.alert import Alert, AlertId, Status
 from tmcwatch.domain.built_in import SILENCE_ENDING
@@ -15,6 +16,17 @@ from tmcwatch.domain.silence import Silence
 
 Intervals = Mapping[str, Sequence[TimeInterval]]
 """By name; a moment is in one if any of its parts includes it."""
+
+
+class Suppression(StrEnum):
+    """Why a receiver is not told of an alert on its own, as metrics name it."""
+
+    INTERVAL = "interval"
+    SILENCE = "silence"
+    MAINTENANCE = "maintenance"
+    INHIBITION = "inhibition"
+    STORM = "storm"
+    """Only a summary speaks of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +56,11 @@ def muted_in(muting: Muting, route: Route, members: Iterable[Member]) -> Mapping
         for member in members
     )
     return {id_: reason for id_, reason in reasons if reason is not None}
+
+
+def suppression_of(reason: str) -> Suppression:
+    """Answer with the kind of a reason that `muted_in` gave."""
+    return _SUPPRESSIONS[reason.split(" ", 1)[0]]
 
 
 def _moment(muting: Muting, member: Member) -> datetime:
@@ -95,3 +112,13 @@ def _maintained(
 def _inhibited(causes: Causes, member: Member, moment: datetime) -> str | None:
     cause = causes.cause_of(member.alert, moment, is_known=member.told is not None)
     return None if cause is None else f"inhibited by {cause}"
+
+
+_SUPPRESSIONS = {
+    "interval": Suppression.INTERVAL,
+    "outside": Suppression.INTERVAL,
+    "silence": Suppression.SILENCE,
+    "maintenance": Suppression.MAINTENANCE,
+    "inhibited": Suppression.INHIBITION,
+}
+"""By the first word of a reason."""

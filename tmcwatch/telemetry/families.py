@@ -155,6 +155,13 @@ PROCESS = (
         "Attempts to send a message that failed; most are repeated later.",
     ),
     _family(
+        "notifications_suppressed_total",
+        _COUNTER,
+        "reason",
+        "Alerts that a receiver is not told of on their own: each begin of being muted, by what"
+        " mutes it, and what only the summary of a storm speaks of.",
+    ),
+    _family(
         "audit_entries_unread_total",
         _COUNTER,
         "account",

@@ -21,6 +21,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
+from tmcwatch.domain.muting import Suppression
 from tmcwatch.domain.snapshot import Snapshot
 from tmcwatch.telemetry.families import PREFIX, PROCESS, Type
 from tmcwatch.telemetry.state import Known, metrics_of
@@ -53,6 +54,8 @@ class Metrics:
         self._gauges["build_info"].labels(version, platform.python_version()).set(1)
         for level in _LEVELS:
             self._counters["log_messages_total"].labels(level)
+        for reason in Suppression:
+            self._counters["notifications_suppressed_total"].labels(reason.value)
 
     def _register(self) -> None:
         for family in PROCESS:
@@ -155,6 +158,9 @@ class Metrics:
 
     def send_failed(self, receiver: str, reason: str) -> None:
         self._counters["notification_failures_total"].labels(receiver, reason).inc()
+
+    def suppressed(self, reason: Suppression, number: int) -> None:
+        self._counters["notifications_suppressed_total"].labels(reason.value).inc(number)
 
     def restarted(self, loop: str) -> None:
         self._counters["restarts_total"].labels(loop).inc()
