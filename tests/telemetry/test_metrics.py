@@ -2,6 +2,7 @@
 
 import tracemalloc
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,8 +12,10 @@ from prometheus_client.openmetrics.parser import (
 )
 from prometheus_client.parser import text_string_to_metric_families as text_families
 
-from tests.telemetry.snapshots import NOON, busy, counted, listed, owed, snapshot, task
+from tests.telemetry.snapshots import NOON, PROD, busy, counted, listed, owed, snapshot, task
+from tmcwatch.domain.execution import ExecutionId, Kind, Phase, SubjectId, Transition, Trigger
 from tmcwatch.domain.muting import Suppression
+from tmcwatch.telemetry.exemplars import MOST
 from tmcwatch.telemetry.families import BY_NAME, FAMILIES, FORBIDDEN_LABELS, documented
 from tmcwatch.telemetry.metrics import OPENMETRICS, TEXT, Metrics
 
@@ -41,7 +44,7 @@ def everything_counted(metrics):
     metrics.bisected("prod", "task")
     metrics.look("prod", "task", ok=True)
     metrics.skew("prod", 1.5)
-    metrics.detected(3.0)
+    metrics.ended(failed("a7"))
     metrics.sent("oncall", 1.5)
     metrics.send_failed("oncall", "refused")
     metrics.suppressed(Suppression.SILENCE, 2)
@@ -51,6 +54,24 @@ def everything_counted(metrics):
     metrics.logged("error")
     metrics.expect(maintenance={"patches": lambda now: now == NOON})
     return metrics
+
+
+def failed(execution, **changes):
+    """An end of the task of `busy` that was seen after two seconds."""
+    plain: dict[str, Any] = {"account": PROD, "kind": Kind.TASK, "subject": SubjectId("t1")}
+    plain |= {"phase": Phase.FAILED, "at": NOON - timedelta(seconds=2), "seen_at": NOON}
+    return Transition(
+        execution=ExecutionId(execution), **(plain | {"trigger": Trigger.SCHEDULED} | changes)
+    )
+
+
+def exemplars(metrics, state):
+    return {
+        (sample.name, sample.labels.get("result")): dict(sample.exemplar.labels)
+        for family in scraped(metrics, state, OPENMETRICS)
+        for sample in family.samples
+        if sample.exemplar
+    }
 
 
 def scraped(metrics, state, accept=None):
@@ -75,6 +96,38 @@ def test_what_is_not_told_is_counted_by_why_and_begins_at_nothing(metrics):
     name = "notifications_suppressed_total"
     counted = {why: value(metrics, None, name, {"reason": why}) for why in Suppression}
     assert counted == dict.fromkeys(Suppression, 0) | {Suppression.STORM: 3}
+
+
+def test_the_newest_execution_behind_a_count_is_its_exemplar(metrics):
+    for execution in ("a7", "a8"):
+        metrics.ended(failed(execution))
+    assert exemplars(metrics, busy()) == {
+        ("tmcwatch_executions_total", "failed"): {"execution": "a8"},
+        ("tmcwatch_detection_delay_seconds_bucket", None): {"execution": "a8"},
+    }
+    text, _ = metrics.render(busy(), TEXT)
+    assert b"a8" not in text
+
+
+def test_an_end_that_was_taken_back_and_an_odd_id_are_no_exemplar_of_a_count(metrics):
+    metrics.ended(failed("a7", corrects=Phase.SUCCEEDED))
+    metrics.ended(failed("x" * 101))
+    metrics.ended(failed("ü"))
+    assert exemplars(metrics, busy()).keys() == {("tmcwatch_detection_delay_seconds_bucket", None)}
+
+
+def test_no_more_than_the_newest_exemplars_are_kept(metrics):
+    for number in range(MOST + 1):
+        metrics.ended(failed("a7", subject=SubjectId(f"t{number}")))
+    state = snapshot(subjects=tuple(task(f"t{number}", failed=1) for number in range(MOST + 1)))
+    found = [
+        sample.labels["id"]
+        for family in scraped(metrics, state, OPENMETRICS)
+        for sample in family.samples
+        if sample.exemplar and "id" in sample.labels
+    ]
+    assert len(found) == MOST
+    assert "t0" not in found
 
 
 @pytest.mark.parametrize("accept", [None, "application/openmetrics-text; version=1.0.0"])

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from tmcwatch.domain.execution import FAILURES, Phase
@@ -12,6 +13,14 @@ DURATION_BOUNDS = (1, 5, 15, 60, 300, 900, 3600, 14400, 86400)
 
 START_DELAY_BOUNDS = (1, 5, 15, 30, 60, 120, 300, 900)
 """Upper bounds, in seconds, of the buckets of the time from trigger to start."""
+
+
+class Result(StrEnum):
+    """What a run of one task or plan counts as; each of them is a series."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +68,20 @@ def needs_recount(standing: Standing, phase: Phase, at: datetime) -> bool:
 
 def counted(standing: Standing, phase: Phase) -> Standing:
     """Answer with the standing after its counters took one more run."""
+    match result_of(phase):
+        case Result.SUCCEEDED:
+            return replace(standing, succeeded=standing.succeeded + 1)
+        case Result.FAILED:
+            return replace(standing, failed=standing.failed + 1)
+        case Result.OTHER:
+            return replace(standing, other=standing.other + 1)
+
+
+def result_of(phase: Phase) -> Result:
+    """Answer with what an end counts as."""
     if phase is Phase.SUCCEEDED:
-        return replace(standing, succeeded=standing.succeeded + 1)
-    if phase in FAILURES:
-        return replace(standing, failed=standing.failed + 1)
-    return replace(standing, other=standing.other + 1)
+        return Result.SUCCEEDED
+    return Result.FAILED if phase in FAILURES else Result.OTHER
 
 
 def bucket(seconds: float, bounds: tuple[int, ...]) -> str:

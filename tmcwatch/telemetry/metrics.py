@@ -21,8 +21,10 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
+from tmcwatch.domain.execution import Transition
 from tmcwatch.domain.muting import Suppression
 from tmcwatch.domain.snapshot import Snapshot
+from tmcwatch.telemetry.exemplars import Exemplars, labels_of
 from tmcwatch.telemetry.families import PREFIX, PROCESS, Type
 from tmcwatch.telemetry.state import Known, metrics_of
 
@@ -42,6 +44,7 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._series_budget = series_budget
         self._known = Known()
+        self._exemplars = Exemplars()
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
@@ -149,8 +152,13 @@ class Metrics:
     def skew(self, account: str, seconds: float) -> None:
         self._gauges["clock_skew_seconds"].labels(account).set(seconds)
 
-    def detected(self, seconds: float) -> None:
-        self._histograms["detection_delay_seconds"].observe(seconds)
+    def ended(self, transition: Transition) -> None:
+        """Take note of an end that was just committed, and how late it was seen."""
+        delay = max((transition.seen_at - transition.at).total_seconds(), 0.0)
+        histogram = self._histograms["detection_delay_seconds"]
+        histogram.observe(delay, exemplar=labels_of(transition))
+        if transition.corrects is None:  # else it was counted as what it ended as before
+            self._exemplars.note(transition)
 
     def sent(self, receiver: str, delay_seconds: float) -> None:
         self._counters["notifications_total"].labels(receiver).inc()
@@ -181,7 +189,11 @@ class Metrics:
         """
         counted = list(self._registry.collect())
         room = self._series_budget - sum(len(metric.samples) for metric in counted)
-        known = () if snapshot is None else metrics_of(snapshot, self._known, room=room)
+        known = (
+            ()
+            if snapshot is None
+            else metrics_of(snapshot, self._known, self._exemplars, room=room)
+        )
         exposition = _Exposition(metrics=chain(counted, known))
         encode: Callable[..., bytes]
         if "application/openmetrics-text" in (accept or "").lower():

@@ -19,6 +19,8 @@ from prometheus_client.metrics_core import Metric
 
 from tmcwatch.domain.execution import OPEN, Kind, ends_of
 from tmcwatch.domain.snapshot import ListState, Snapshot, SubjectState
+from tmcwatch.domain.standing import Result
+from tmcwatch.telemetry.exemplars import Exemplars
 from tmcwatch.telemetry.families import Family, named
 
 Labels = tuple[str, ...]
@@ -33,6 +35,7 @@ _HISTOGRAMS = ("execution_duration_seconds", "execution_start_delay_seconds")
 _OF_LISTS = ("quarantined_rows_total", "late_rows_total", "audit_discrepancies_total")
 _RESULTS = {kind.value: sorted(phase.value for phase in ends_of(kind)) for kind in Kind}
 _OPEN_PHASES = sorted(OPEN)
+_COUNTED_AS = tuple(result.value for result in (Result.SUCCEEDED, Result.FAILED, Result.OTHER))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +59,9 @@ class _Offer:
     make: Callable[[], Metric]
 
 
-def metrics_of(snapshot: Snapshot, known: Known, *, room: int) -> Iterator[Metric]:
+def metrics_of(
+    snapshot: Snapshot, known: Known, exemplars: Exemplars, *, room: int
+) -> Iterator[Metric]:
     """Give the metrics, those of each task or plan only as far as there is room.
 
     They are made one by one as they are asked for: together, those of tens of thousands of tasks
@@ -71,7 +76,7 @@ def metrics_of(snapshot: Snapshot, known: Known, *, room: int) -> Iterator[Metri
     ]
     room -= sum(len(metric.samples) for metric in always)
     yield from always
-    yield from _within(_of_subjects(snapshot.subjects), room)
+    yield from _within(_of_subjects(snapshot.subjects, exemplars), room)
 
 
 def _within(offers: Iterable[_Offer], room: int) -> Iterator[Metric]:
@@ -231,11 +236,11 @@ def _of_muting(snapshot: Snapshot, known: Known) -> Iterator[Metric]:
     yield from (silences, maintenance)
 
 
-def _of_subjects(subjects: Sequence[SubjectState]) -> Iterator[_Offer]:
+def _of_subjects(subjects: Sequence[SubjectState], exemplars: Exemplars) -> Iterator[_Offer]:
     """Offer the metrics of each task and plan, the most needed first."""
     labelled = [(one, _labels(one)) for one in subjects]
     name = named("executions_total").name
-    yield _Offer(name=name, size=3 * len(labelled), make=partial(_executions, labelled))
+    yield _Offer(name=name, size=3 * len(labelled), make=partial(_executions, labelled, exemplars))
     yield _moments("last_completion_timestamp_seconds", labelled, lambda o: o.last_completion_at)
     yield _moments("last_success_timestamp_seconds", labelled, lambda o: o.last_success_at)
     name = named("consecutive_failures").name
@@ -246,12 +251,14 @@ def _of_subjects(subjects: Sequence[SubjectState]) -> Iterator[_Offer]:
         yield _Offer(name=name, size=size, make=partial(_info, kind, labelled))
 
 
-def _executions(labelled: Sequence[_Labelled]) -> Metric:
+def _executions(labelled: Sequence[_Labelled], exemplars: Exemplars) -> Metric:
     metric = _counter("executions_total")
     for one, labels in labelled:
-        metric.add_metric((*labels, "succeeded"), one.succeeded)
-        metric.add_metric((*labels, "failed"), one.failed)
-        metric.add_metric((*labels, "other"), one.other)
+        counts = zip(_COUNTED_AS, (one.succeeded, one.failed, one.other), strict=True)
+        place = one.account, one.subject.kind.value, one.subject.id
+        for result, number in counts:
+            exemplar = exemplars.get((*place, result))
+            metric.add_metric((*labels, result), number, exemplar=exemplar)
     return metric
 
 

@@ -115,9 +115,8 @@ class Tracker:
     def _told(self, transition: Transition) -> None:
         if transition.quiet or transition.phase not in ENDS:
             return
-        delay = (transition.seen_at - transition.at).total_seconds()
         if not transition.backfilled:
-            self.metrics.detected(max(delay, 0.0))
+            self.metrics.ended(transition)
         # Successes are the usual noise of a large tenant.
         tell = log.debug if transition.phase is Phase.SUCCEEDED else log.info
         tell(
