@@ -282,6 +282,23 @@ def test_a_pause_that_is_over_reads_as_zero(metrics):
     assert value(metrics, None, "api_throttled_total") == 0
 
 
+def test_what_alert_rules_are_about_outlives_what_only_pictures_show():
+    ran: dict[str, Any] = {"last_success_at": NOON, "last_completion_at": NOON}
+    state = snapshot(subjects=tuple(task(f"t{n}", **ran) for n in range(300)))
+    metrics = Metrics(version="1", series_budget=850)
+    names = ["executions_total", "last_success_timestamp_seconds", "consecutive_failures"]
+    dropped = {
+        name: value(metrics, state, "series_dropped", {"metric": f"tmcwatch_{name}"})
+        for name in [*names, "last_completion_timestamp_seconds"]
+    }
+    assert dropped == {
+        "executions_total": 900,
+        "last_success_timestamp_seconds": 0,
+        "consecutive_failures": 0,
+        "last_completion_timestamp_seconds": 300,
+    }
+
+
 def test_beyond_the_budget_tasks_lose_their_least_needed_series_first():
     metrics = Metrics(version="1", series_budget=500)
     state = snapshot(subjects=tuple(task(f"t{number}") for number in range(100)))
