@@ -84,7 +84,7 @@ def alertmanager(
 
 
 def prometheus(binary: str, folder: Path, config: str) -> AbstractContextManager[str]:
-    """Run Prometheus on a free port, its files of rules relative to `folder`; gives its address."""
+    """Run Prometheus on a free port, beside the rules in its folder; gives its address."""
     words = (f"--storage.tsdb.path={folder}/data", "--enable-feature=exemplar-storage")
     return _running(binary, folder, config, words)
 
