@@ -41,7 +41,8 @@ class Stage:
         """Answer with what Prometheus finds; what it cannot understand fails."""
         answer = httpx.get(f"{self.address}/api/v1/query", params={"query": query}, timeout=10)
         assert answer.is_success, answer.text
-        return list(answer.json()["data"]["result"])
+        result: list[dict[str, Any]] = answer.json()["data"]["result"]
+        return result
 
     def until(self, query: str) -> list[dict[str, Any]]:
         """Wait until there is something to find."""
