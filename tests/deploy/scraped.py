@@ -44,9 +44,9 @@ class Stage:
         result: list[dict[str, Any]] = answer.json()["data"]["result"]
         return result
 
-    def until(self, query: str) -> list[dict[str, Any]]:
+    def until(self, query: str) -> None:
         """Wait until there is something to find."""
-        return eventually(lambda: self.asked(query))
+        eventually(lambda: self.asked(query))
 
     def fault(self, name: str, *, is_on: bool) -> None:
         url = f"{self.control}/faults/{name}"
