@@ -7,8 +7,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import httpx
@@ -75,14 +75,26 @@ def _run(command: list[str], folder: str) -> str:
     return done.stderr.strip()[-300:] if done.returncode else ""
 
 
-@contextmanager
 def alertmanager(
     binary: str, folder: Path, config: str, *, port: int | None = None
-) -> Iterator[str]:
+) -> AbstractContextManager[str]:
     """Run Alertmanager without a cluster, on a free port or this one; gives its address."""
+    words = (f"--storage.path={folder}/data", "--cluster.listen-address=")
+    return _running(binary, folder, config, words, port=port)
+
+
+def prometheus(binary: str, folder: Path, config: str) -> AbstractContextManager[str]:
+    """Run Prometheus on a free port, beside the rules in its folder; gives its address."""
+    return _running(binary, folder, config, [f"--storage.tsdb.path={folder}/data"])
+
+
+@contextmanager
+def _running(
+    binary: str, folder: Path, config: str, words: Sequence[str], *, port: int | None = None
+) -> Iterator[str]:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "alertmanager.yml").write_text(config)
-    process, address = _begun(binary, folder, port)
+    (folder / "config.yml").write_text(config)
+    process, address = _begun(binary, folder, words, port)
     try:
         yield address
     finally:
@@ -90,18 +102,16 @@ def alertmanager(
         process.wait()
 
 
-def _begun(binary: str, folder: Path, port: int | None) -> tuple[subprocess.Popen[bytes], str]:
+def _begun(
+    binary: str, folder: Path, words: Sequence[str], port: int | None
+) -> tuple[subprocess.Popen[bytes], str]:
     for _ in range(PORTS_TRIED):  # it cannot take a free port, and another may take ours meanwhile
         with socket.create_server(("127.0.0.1", port or 0)) as free:
             address = f"127.0.0.1:{free.getsockname()[1]}"
-        words = [
-            f"--config.file={folder}/alertmanager.yml",
-            f"--storage.path={folder}/data",
-            f"--web.listen-address={address}",
-            "--cluster.listen-address=",
-        ]
+        places = (f"--config.file={folder}/config.yml", f"--web.listen-address={address}")
+        command = [binary, *places, *words]
         with (folder / "log").open("ab") as log:
-            process = subprocess.Popen([binary, *words], stdout=log, stderr=log, cwd=_home(binary))
+            process = subprocess.Popen(command, stdout=log, stderr=log, cwd=_home(binary))
         if _is_ready(process, address):
             return process, f"http://{address}"
         process.kill()
