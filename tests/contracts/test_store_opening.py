@@ -98,9 +98,11 @@ def test_a_store_opens_again_and_again(path):
 def test_a_store_from_the_future_is_refused(path):
     open_store(url_of(path)).close()
     run(path, "UPDATE alembic_version SET version_num = '0999'")
+    run(path, "UPDATE compatibility SET readable_by = '0998'")
     said = refusal(url_of(path))
     assert "schema 0999, written by a newer tmcwatch" in said
     assert REVISIONS[-1] in said
+    assert "watch.db.before-0999" in said
 
 
 def test_a_foreign_database_is_refused_and_left_alone(path):
