@@ -4,13 +4,14 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from shutil import copyfile, disk_usage
+from typing import Any
 
 import pytest
 from sqlalchemy import insert
 from structlog.testing import capture_logs
 
 from tests.contracts.remembering import rows_in, url_of
-from tmcwatch.store import copying, opening, schema
+from tmcwatch.store import opening, schema
 from tmcwatch.store.engine import StoreError
 from tmcwatch.store.examining import examined
 from tmcwatch.store.opening import open_store
@@ -38,13 +39,13 @@ def old(path: Path, revision: str) -> Path:
     return path
 
 
-def answers(path: Path, query: str) -> list[tuple]:
+def answers(path: Path, query: str) -> list[Any]:
     with closing(sqlite3.connect(path)) as connection:
         return connection.execute(query).fetchall()
 
 
 def revision_of(path: Path) -> str:
-    return answers(path, "SELECT version_num FROM alembic_version")[0][0]
+    return str(answers(path, "SELECT version_num FROM alembic_version")[0][0])
 
 
 def columns_of(path: Path, table: str) -> Columns:
@@ -109,7 +110,7 @@ def test_a_store_that_was_rolled_back_and_is_migrated_again_is_copied_again(path
 def test_a_disk_without_room_for_the_copy_keeps_the_store_as_it_is(path, monkeypatch):
     old(path, "0003")
     usage = disk_usage(path.parent)._replace(free=path.stat().st_size - 1)
-    monkeypatch.setattr(copying.shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
     with pytest.raises(StoreError, match=f"no room for the copy watch.db.before-{HEAD} that"):
         open_store(url_of(path))
     assert revision_of(path) == "0003"

@@ -36,12 +36,12 @@ def size_of(path: Path) -> int:
     return path.stat().st_size + (wal.stat().st_size if wal.exists() else 0)
 
 
-def require_room(path: Path, purpose: str) -> None:
-    """Raise StoreError where the disk of `path` cannot hold a copy of it."""
-    needed, free = size_of(path), shutil.disk_usage(path.parent).free
+def require_room(source: Path, purpose: str, *, on: Path) -> None:
+    """Raise StoreError where the disk of the folder `on` cannot hold a copy of `source`."""
+    needed, free = size_of(source), shutil.disk_usage(on).free
     if free < needed:
         raise StoreError(
-            f"{path}: no room for {purpose}: it takes {needed:,} bytes and the disk has "
+            f"{source}: no room for {purpose}: it takes {needed:,} bytes and the disk has "
             f"{free:,} left: make room, nothing was changed"
         )
 

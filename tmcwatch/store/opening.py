@@ -89,7 +89,8 @@ def _upgrade(store: Store, found: str) -> None:
     """Copy a store that is behind, then migrate it."""
     path = path_of(store.url)
     kept = copy_before(path, REVISIONS[-1])
-    require_room(path, f"the copy {kept.name} that is made before the store is migrated")
+    purpose = f"the copy {kept.name} that is made before the store is migrated"
+    require_room(path, purpose, on=path.parent)
     size = copy(path, kept)
     log.info("store_copied", store=store.url, schema=found, copy=str(kept), bytes=size)
     with store.failing_clearly():
