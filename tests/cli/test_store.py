@@ -1,6 +1,7 @@
 """The commands about the store, on real files, beside a store that is open."""
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -247,6 +248,20 @@ def test_a_restored_store_has_what_the_backup_had_and_the_other_one_is_kept(
     again = open_store(url_of(path))
     assert rows_in(again, cursors) == 1
     again.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file away")
+@pytest.mark.parametrize("there_was_one", [True, False])
+def test_what_root_restores_is_its_users(said, store, copied, *, there_was_one):
+    path = copied.with_name("tmcwatch.db")
+    said("backup", copied)
+    store.close()
+    os.chown(path, 65_534, 65_534)
+    if not there_was_one:
+        os.chown(path.parent, 65_534, 65_534)
+        path.unlink()
+    assert said("restore", copied).exit_code == 0
+    assert path.stat().st_uid == 65_534
 
 
 def test_the_log_of_a_daemon_that_was_killed_goes_with_its_store(said, path, copied):

@@ -1,5 +1,6 @@
 """Putting a copy in the store's place, while nobody has it open; what was there is kept."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -50,6 +51,10 @@ def _swapped(incoming: Path, path: Path, kept: Path) -> Path | None:
         if beside(path, suffix).exists():
             beside(path, suffix).rename(beside(kept, suffix))
     found = path.exists()
+    if os.geteuid() == 0:
+        # Root restores for the user that tmcwatch runs as, who could not open a file of root's.
+        owner = (path if found else path.parent).stat()
+        os.chown(incoming, owner.st_uid, owner.st_gid)
     if found:
         try:
             # A second name first, so that there is a store at every moment.
