@@ -16,7 +16,8 @@ from tmcwatch.domain.execution import Kind
 from tmcwatch.store import opening, schema
 from tmcwatch.store.capture import position
 from tmcwatch.store.engine import Store, StoreError
-from tmcwatch.store.opening import REVISIONS, open_store
+from tmcwatch.store.opening import open_store
+from tmcwatch.store.revisions import REVISIONS
 
 OLD_STORES = Path(__file__).parent / "stores"
 
