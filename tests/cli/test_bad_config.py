@@ -102,6 +102,7 @@ def test_a_store_of_a_newer_version_is_one_line(cannot_run, config, tmp_path):
     open_store(f"sqlite:///{tmp_path}/tmcwatch.db").close()
     with sqlite3.connect(tmp_path / "tmcwatch.db") as database:
         database.execute("UPDATE alembic_version SET version_num = '9999'")
+        database.execute("UPDATE compatibility SET readable_by = '9998'")
     database.close()
     assert "the store has schema 9999, written by a newer tmcwatch" in cannot_run(config())
 

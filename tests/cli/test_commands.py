@@ -14,6 +14,7 @@ from tmcwatch.cli.commands import COMMANDS, tmcwatch
 # Apprise imports a module that Python 3.11 warns about.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr'")
 
+STORE = [["store", "check"], ["store", "backup"], ["store", "restore"]]
 HEAVY = ("alembic", "apprise", "httpx", "pydantic", "sqlalchemy", "starlette", "uvicorn")
 
 
@@ -24,7 +25,7 @@ def test_the_list_of_commands_says_what_each_is_for(call):
         assert any(line.split() == [name, *about.split()] for line in result.output.splitlines())
 
 
-@pytest.mark.parametrize("words", [*([name] for name in COMMANDS), ["notify", "test"]])
+@pytest.mark.parametrize("words", [*([name] for name in COMMANDS), ["notify", "test"], *STORE])
 def test_every_command_has_help_with_an_example(call, words):
     result = call(*words, "--help")
     assert result.exit_code == 0
@@ -89,11 +90,14 @@ def test_a_shell_can_complete_a_command():
     assert [one.value for one in completion.get_completions([], "s")] == [
         "status",
         "silence",
+        "store",
         "simulate",
     ]
 
 
-@pytest.mark.parametrize("words", [[], ["alerts", "list"], ["silence", "add"], ["deliveries"]])
+@pytest.mark.parametrize(
+    "words", [[], ["alerts", "list"], ["silence", "add"], ["deliveries"], *STORE]
+)
 def test_help_answers_without_importing_what_only_a_command_needs(words):
     script = (
         "import sys; from tmcwatch.__main__ import main\n"

@@ -16,7 +16,8 @@ from tmcwatch.domain.execution import Kind
 from tmcwatch.store import opening, schema
 from tmcwatch.store.capture import position
 from tmcwatch.store.engine import Store, StoreError
-from tmcwatch.store.opening import REVISIONS, open_store
+from tmcwatch.store.opening import open_store
+from tmcwatch.store.revisions import REVISIONS
 
 OLD_STORES = Path(__file__).parent / "stores"
 
@@ -98,9 +99,11 @@ def test_a_store_opens_again_and_again(path):
 def test_a_store_from_the_future_is_refused(path):
     open_store(url_of(path)).close()
     run(path, "UPDATE alembic_version SET version_num = '0999'")
+    run(path, "UPDATE compatibility SET readable_by = '0998'")
     said = refusal(url_of(path))
     assert "schema 0999, written by a newer tmcwatch" in said
     assert REVISIONS[-1] in said
+    assert "watch.db.before-0999" in said
 
 
 def test_a_foreign_database_is_refused_and_left_alone(path):

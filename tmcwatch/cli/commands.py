@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "alerts": ("tmcwatch.cli.alerts", "Show alerts; acknowledge, snooze, note or close them."),
     "silence": ("tmcwatch.cli.silence", "Keep alerts that match from being told for a while."),
     "promotion": ("tmcwatch.cli.promotion", "Follow a promotion, and wait for its end."),
+    "store": ("tmcwatch.cli.store", "Check the store, back it up, or put a back-up in its place."),
     "simulate": ("tmcwatch.cli.simulate", "Serve a simulated TMC."),
 }
 """Name to module, whose `command` it is, and what the list of commands says of it."""

@@ -26,6 +26,13 @@ metadata = MetaData(
 # SQLite counts up by itself only in a column that is exactly INTEGER.
 _Sequence = BigInteger().with_variant(Integer, "sqlite")
 
+compatibility = Table(
+    "compatibility",
+    metadata,
+    # The oldest schema whose code may run on this store; one row, read by versions to come back.
+    Column("readable_by", String, primary_key=True),
+)
+
 capture = Table(
     "capture",
     metadata,

@@ -1,0 +1,238 @@
+"""A store between versions: copied before it is migrated, and usable by the version before."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from shutil import copyfile, disk_usage
+from typing import Any
+
+import pytest
+from sqlalchemy import insert
+from structlog.testing import capture_logs
+
+from tests.contracts.remembering import rows_in, url_of
+from tmcwatch.store import opening, schema
+from tmcwatch.store.engine import StoreError
+from tmcwatch.store.examining import examined
+from tmcwatch.store.opening import open_store
+from tmcwatch.store.revisions import REVISIONS, SCHEMAS
+
+OLD_STORES = Path(__file__).parent / "stores"
+HEAD = REVISIONS[-1]
+NEXT = "0999"
+
+Columns = dict[str, tuple[str, bool, str | None, int]]
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "watch.db"
+
+
+def run(path: Path, script: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(script)
+
+
+def old(path: Path, revision: str) -> Path:
+    run(path, (OLD_STORES / f"{revision}.sql").read_text())
+    return path
+
+
+def answers(path: Path, query: str) -> list[Any]:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(query).fetchall()
+
+
+def revision_of(path: Path) -> str:
+    return str(answers(path, "SELECT version_num FROM alembic_version")[0][0])
+
+
+def columns_of(path: Path, table: str) -> Columns:
+    return {
+        name: (kind, not_null == 1, default, key)
+        for _, name, kind, not_null, default, key in answers(path, f"PRAGMA table_info({table})")
+    }
+
+
+def tables_of(path: Path) -> set[str]:
+    query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    return {name for (name,) in answers(path, query)}
+
+
+def copies_in(folder: Path) -> list[str]:
+    return sorted(one.name for one in folder.iterdir() if one.name != "watch.db")
+
+
+@pytest.mark.parametrize("revision", REVISIONS[:-1])
+def test_a_store_behind_is_copied_before_it_is_migrated(path, revision):
+    old(path, revision)
+    with capture_logs() as logs:
+        open_store(url_of(path)).close()
+    kept = path.with_name(f"watch.db.before-{HEAD}")
+    assert (revision_of(path), revision_of(kept)) == (HEAD, revision)
+    assert copies_in(path.parent) == [kept.name]
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert [log["event"] for log in logs] == ["store_copied", "store_migrated"]
+    assert (logs[0]["copy"], logs[0]["bytes"]) == (str(kept), kept.stat().st_size)
+
+
+def test_a_new_store_and_one_at_the_schema_are_not_copied(path):
+    for _ in range(2):
+        open_store(url_of(path)).close()
+    assert copies_in(path.parent) == []
+
+
+def test_the_copy_holds_what_the_log_beside_the_file_held(path):
+    """A daemon that was killed leaves its last transactions in the -wal."""
+    old(path, "0003")
+    with closing(sqlite3.connect(path)) as killed:
+        killed.execute("PRAGMA journal_mode = WAL")
+        killed.execute("PRAGMA wal_autocheckpoint = 0")
+        killed.execute("INSERT INTO cursors VALUES ('late', 7)")
+        killed.commit()
+        open_store(url_of(path)).close()
+    kept = path.with_name(f"watch.db.before-{HEAD}")
+    assert answers(kept, "SELECT sequence FROM cursors WHERE name = 'late'") == [(7,)]
+
+
+def test_a_store_that_was_rolled_back_and_is_migrated_again_is_copied_again(path):
+    old(path, "0003")
+    open_store(url_of(path)).close()
+    kept = path.with_name(f"watch.db.before-{HEAD}")
+    copyfile(kept, path)
+    run(path, "INSERT INTO cursors VALUES ('since', 1)")
+    open_store(url_of(path)).close()
+    assert answers(kept, "SELECT count(*) FROM cursors WHERE name = 'since'") == [(1,)]
+    assert copies_in(path.parent) == [kept.name]
+
+
+def test_a_disk_without_room_for_the_copy_keeps_the_store_as_it_is(path, monkeypatch):
+    old(path, "0003")
+    usage = disk_usage(path.parent)._replace(free=path.stat().st_size - 1)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+    with pytest.raises(StoreError, match=f"no room for the copy watch.db.before-{HEAD} that"):
+        open_store(url_of(path))
+    assert revision_of(path) == "0003"
+    assert copies_in(path.parent) == []
+
+
+def test_a_copy_that_cannot_be_written_keeps_the_store_as_it_is(path):
+    old(path, "0003")
+    path.with_name(f"watch.db.before-{HEAD}").mkdir()
+    with pytest.raises(StoreError, match="cannot be copied to"):
+        open_store(url_of(path))
+    assert revision_of(path) == "0003"
+    assert copies_in(path.parent) == [f"watch.db.before-{HEAD}"]
+
+
+def test_a_migration_that_fails_leaves_the_store_and_its_copy(path):
+    old(path, "0003")
+    run(path, "CREATE TABLE notes (sequence)")  # what the migration wants to make
+    with pytest.raises(StoreError, match="table notes already exists"):
+        open_store(url_of(path))
+    assert revision_of(path) == "0003"
+    assert revision_of(path.with_name(f"watch.db.before-{HEAD}")) == "0003"
+
+
+@pytest.mark.parametrize("revision", [None, *REVISIONS])
+def test_every_store_says_who_may_read_it_however_it_came_to_its_schema(path, revision):
+    if revision:
+        old(path, revision)
+    open_store(url_of(path)).close()
+    assert answers(path, "SELECT readable_by FROM compatibility") == [(SCHEMAS[-1].readable_by,)]
+
+
+def test_who_may_read_never_goes_back_in_time():
+    readers = [one.readable_by for one in SCHEMAS]
+    assert readers == sorted(readers)
+    assert all(one.readable_by <= one.name for one in SCHEMAS)
+
+
+OLDER = [one for one in REVISIONS[:-1] if one >= SCHEMAS[-1].readable_by]
+
+
+def test_the_version_before_may_read_a_migrated_store():
+    assert REVISIONS[-2] in OLDER
+
+
+@pytest.mark.parametrize("revision", OLDER)
+def test_all_that_an_older_version_needs_is_still_there_as_it_was(path, tmp_path, revision):
+    """It finds its tables and columns, and may leave out whatever is new when it writes."""
+    before = old(tmp_path / "before.db", revision)
+    open_store(url_of(path)).close()
+    for table in tables_of(before):
+        then, now = columns_of(before, table), columns_of(path, table)
+        assert {name: now[name] for name in then} == then
+        added = [now[name] for name in now.keys() - then.keys()]
+        assert all(not required or default is not None for _, required, default, _ in added)
+
+
+@pytest.mark.parametrize("revision", OLDER)
+def test_a_script_of_an_older_version_still_writes_all_its_rows(path, revision):
+    """Its rows, written as it writes them, fit a store that a newer version has made."""
+    open_store(url_of(path)).close()
+    before = old(path.with_name("before.db"), revision)
+    for table in tables_of(before) - {"alembic_version"}:
+        names = ", ".join(f'"{name}"' for name in columns_of(before, table))
+        run(
+            path,
+            f"""ATTACH '{before}' AS older;
+            INSERT OR REPLACE INTO main."{table}" ({names})
+            SELECT {names} FROM older."{table}";""",
+        )
+    assert answers(path, "SELECT count(*) FROM executions") == [(2,)]
+    assert all(one.is_good for one in examined(path))
+
+
+def migrated_by_a_newer_version(path: Path, readable_by: str) -> None:
+    """Do to a store what the next version's migration might, and what it then writes."""
+    run(
+        path,
+        f"""CREATE TABLE novelties (id VARCHAR NOT NULL PRIMARY KEY);
+        ALTER TABLE executions ADD COLUMN mood VARCHAR;
+        ALTER TABLE cursors ADD COLUMN pace BIGINT NOT NULL DEFAULT 3;
+        UPDATE alembic_version SET version_num = '{NEXT}';
+        UPDATE compatibility SET readable_by = '{readable_by}';""",
+    )
+
+
+@pytest.mark.parametrize("readable_by", [*OLDER, HEAD])
+def test_a_store_of_a_newer_version_that_only_added_is_worked_on_as_it_is(path, readable_by):
+    old(path, HEAD)
+    migrated_by_a_newer_version(path, readable_by)
+    with capture_logs() as logs:
+        store = open_store(url_of(path))
+    row = {"name": "new", "sequence": 5}
+    store.write(lambda connection: connection.execute(insert(schema.cursors).values(row)))
+    assert rows_in(store, schema.executions) == 2
+    store.close()
+    assert [(log["event"], log["schema"]) for log in logs] == [("store_is_newer", NEXT)]
+    assert (revision_of(path), copies_in(path.parent)) == (NEXT, [])
+    assert answers(path, "SELECT pace FROM cursors WHERE name = 'new'") == [(3,)]
+
+
+@pytest.mark.parametrize("readable_by", [NEXT, "0998", ""])
+def test_a_store_that_a_newer_version_made_otherwise_is_refused(path, readable_by):
+    old(path, HEAD)
+    migrated_by_a_newer_version(path, readable_by)
+    with pytest.raises(StoreError, match=rf"restore the copy from before it, .*before-{NEXT}"):
+        open_store(url_of(path))
+
+
+@pytest.mark.parametrize("ruin", ["DELETE FROM compatibility", "DROP TABLE compatibility"])
+def test_a_store_of_a_newer_version_that_does_not_say_who_may_read_it_is_refused(path, ruin):
+    old(path, HEAD)
+    migrated_by_a_newer_version(path, HEAD)
+    run(path, ruin)
+    with pytest.raises(StoreError, match="written by a newer tmcwatch"):
+        open_store(url_of(path))
+
+
+def test_a_copy_made_before_a_migration_starts_by_itself(path):
+    old(path, "0003")
+    open_store(url_of(path)).close()
+    kept = opening.copy_before(path, HEAD)
+    store = open_store(url_of(kept))
+    assert rows_in(store, schema.executions) == 2
+    store.close()
