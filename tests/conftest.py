@@ -59,7 +59,7 @@ class OneStageForProcesses(LoadScopeScheduling):  # type: ignore[misc]  # it has
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "processes" if nodeid.startswith("tests/process/") else nodeid
+        return "processes" if nodeid.startswith(("tests/process/", "tests/deploy/")) else nodeid
 
 
 @pytest.hookimpl(optionalhook=True)  # without the plugin nothing is dealt out
