@@ -1,6 +1,7 @@
 """The image as far as it can be proven without a registry.
 
-Not proven here, as it needs a base image: that the last stage is built, and that it runs as its user on a read-only root.
+Not proven here, as it needs a base image: that the last stage is built, and that it runs as its
+user on a read-only root.
 """
 
 import ast
@@ -16,9 +17,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.deploy.manifests import KUSTOMIZE, ROOT, container_of, pod_of, rendered
-from tests.deploy.tools import installed, run
-from tests.deploy.tools import without as skip_without
+from tests.deploy.manifests import ROOT, container_of, pod_of, rendered
+from tests.deploy.tools import installed, run, without
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 BUILD_WITHIN = 280.0
@@ -27,7 +27,7 @@ BUILD_WITHIN = 280.0
 def lines_of(instruction):
     """What follows an instruction, each with its continued lines in one."""
     joined = re.sub(r"\\\n\s*", "", DOCKERFILE)
-    return [each for each in re.findall(rf"^\s*{instruction} (.*)$", joined, re.MULTILINE)]
+    return list(re.findall(rf"^\s*{instruction} (.*)$", joined, re.MULTILINE))
 
 
 def copied_into(folder):
@@ -69,14 +69,14 @@ def test_what_the_builder_makes_starts(tmp_path):
         check=False,
     )
     if "No matching distribution" in done.stderr or "connection" in done.stderr.lower():
-        skip_without(
-            f"THE IMAGE IS NOT BUILT: its packages cannot be had here: {done.stderr[-300:]}"
-        )
+        without(f"THE IMAGE IS NOT BUILT: its packages cannot be had here: {done.stderr[-300:]}")
     assert done.returncode == 0, done.stderr
     shutil.rmtree(source)
-    program = str(made / "bin/tmcwatch")
-    assert run([program, "--version"]).stdout.startswith("tmcwatch")
-    checked = run([program, "check-config", "--config", str(KUSTOMIZE / "base/tmcwatch.yaml")])
+    # Isolated, so that nothing of this working copy helps.
+    program = [str(made / "bin/python"), "-I", str(made / "bin/tmcwatch")]
+    assert run([*program, "--version"]).stdout.startswith("tmcwatch")
+    config = str(ROOT / "deploy/compose/tmcwatch.yaml")
+    checked = run([*program, "check-config", "--config", config])
     assert checked.returncode == 0, checked.stderr
     assert not (made / "bin/pip").exists()
 

@@ -43,7 +43,7 @@ RULES = """groups:
 """
 
 
-@pytest.fixture(params=WAYS.values(), ids=WAYS.keys())
+@pytest.fixture(params=list(WAYS.values()), ids=list(WAYS))
 def manifests(request):
     return request.param()
 
