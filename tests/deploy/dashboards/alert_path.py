@@ -1,8 +1,11 @@
 """Alert path: how soon an end is seen and told, what is owed, and what keeps still."""
 
+from dataclasses import replace
+
 from tests.deploy.dashboards.frame import Board, Section, any_of
 from tests.deploy.dashboards.panels import (
     ANY,
+    ANY_IS_ODD,
     GREEN,
     ORANGE,
     RED,
@@ -32,10 +35,9 @@ _OLDEST = (
     f"time() - min by (receiver) (tmcwatch_outbox_oldest_timestamp_seconds{{{_CHOSEN}}})"
     f" or on (receiver) 0 * {_PENDING}"
 )
-_PARKED = (
-    f"clamp_min({level('receiver_parked_until_timestamp_seconds', 'receiver', _CHOSEN)}"
-    " - time(), 0)"
-)
+_DEAD = level("dead_letters", "receiver", _CHOSEN)
+_FAILING = level("receiver_failing", "receiver", _CHOSEN)
+_PARKED_UNTIL = level("receiver_parked_until_timestamp_seconds", "receiver", _CHOSEN)
 
 
 def board() -> Board:
@@ -47,62 +49,43 @@ def board() -> Board:
         since="now-24h",
         variables=[any_of("receiver", "Receiver", values)],
         sections=[
-            Section(title="Is everything told?", panels=_told()),
+            Section(title="Is everything told?", panels=[*_soon_enough(), *_left()]),
             Section(title="How soon?", panels=_how_soon()),
-            Section(title="What is owed", panels=_owed()),
+            Section(title="What is owed", panels=[*_owed(), *_sent(), *_refused()]),
             Section(title="What keeps still", panels=_muted()),
             Section(title="Details", panels=_details(), is_collapsed=True),
         ],
     )
 
 
-def _told() -> list[Panel]:
+def _soon_enough() -> list[Panel]:
     detection = waited(0.95, "detection_delay_seconds", over=RANGE)
     delivery = waited(0.95, "delivery_delay_seconds", where=_CHOSEN, over=RANGE)
+    seen = small("Seen within", "By TMC's clock, 95 % of the ends.", _DETECTION, Unit.SECONDS)
+    told = small("Told within", "95 % of the messages accepted.", _DELIVERY, Unit.SECONDS)
     return [
+        number(replace(seen, empty="nothing ended"), detection),
+        number(replace(told, empty="nothing told"), delivery),
         number(
-            small(
-                "Seen within",
-                "95 % of the ends were seen this soon, in the time shown.",
-                _DETECTION,
-                Unit.SECONDS,
-            ),
-            detection,
+            small("Owed for", "Age of the oldest message owed.", _OWED_FOR, Unit.SECONDS),
+            f"max({_OLDEST})",
         ),
-        number(
-            small(
-                "Told within",
-                "95 % of the messages were accepted this soon, in the time shown.",
-                _DELIVERY,
-                Unit.SECONDS,
-            ),
-            delivery,
-        ),
+    ]
+
+
+def _left() -> list[Panel]:
+    return [
         number(
             small("Owed", "Messages not accepted yet.", Limits(attention=1, alarm=100)),
             f"sum({_PENDING})",
         ),
         number(
-            small(
-                "Owed for", "Age of the oldest message not accepted yet.", _OWED_FOR, Unit.SECONDS
-            ),
-            f"max({_OLDEST})",
+            small("Given up", "Messages refused for good, to be sent again by a person.", ANY),
+            f"sum({_DEAD})",
         ),
         number(
-            small(
-                "Given up",
-                "Messages that were refused for good, and that a person may send again.",
-                ANY,
-            ),
-            f"sum({level('dead_letters', 'receiver', _CHOSEN)})",
-        ),
-        number(
-            small(
-                "Receivers failing",
-                "Receivers that refuse for good, or have accepted nothing for 15 minutes.",
-                ANY,
-            ),
-            f"sum({level('receiver_failing', 'receiver', _CHOSEN)})",
+            small("Receivers failing", "Refusing for good, or silent for 15 minutes.", ANY),
+            f"sum({_FAILING})",
         ),
     ]
 
@@ -133,12 +116,8 @@ def _how_soon() -> list[Panel]:
 
 
 def _owed() -> list[Panel]:
-    failures = counted("notification_failures_total", "receiver, reason", _CHOSEN)
     return [
-        lines(
-            About("Owed", "Messages not accepted yet."),
-            Line(_PENDING, _BY_RECEIVER),
-        ),
+        lines(About("Owed", "Messages not accepted yet."), Line(_PENDING, _BY_RECEIVER)),
         lines(
             About(
                 "Owed for",
@@ -148,6 +127,12 @@ def _owed() -> list[Panel]:
             ),
             Line(_OLDEST, _BY_RECEIVER),
         ),
+    ]
+
+
+def _sent() -> list[Panel]:
+    failures = counted("notification_failures_total", "receiver, reason", _CHOSEN)
+    return [
         bars(
             About("Messages accepted", "By receiver, within each step."),
             Line(counted("notifications_total", "receiver", _CHOSEN), _BY_RECEIVER),
@@ -155,11 +140,17 @@ def _owed() -> list[Panel]:
         bars(
             About(
                 "Attempts that failed",
-                "By reason; most are repeated later. The very first with some "
-                "reason is not seen to come: the details count it.",
+                "By reason; most are repeated later. The very first with some reason is not seen "
+                "to come: the details count it.",
+                limits=ANY_IS_ODD,
             ),
             Line(failures, "{{receiver}} {{reason}}"),
         ),
+    ]
+
+
+def _refused() -> list[Panel]:
+    return [
         states(
             About(
                 "Receivers failing",
@@ -168,15 +159,11 @@ def _owed() -> list[Panel]:
                 limits=ANY,
                 words={"0": ("accepts", GREEN), "1": ("fails", RED)},
             ),
-            Line(level("receiver_failing", "receiver", _CHOSEN), _BY_RECEIVER),
+            Line(_FAILING, _BY_RECEIVER),
         ),
         lines(
-            About(
-                "Given up",
-                "Messages that were refused for good and wait for a person.",
-                limits=ANY,
-            ),
-            Line(level("dead_letters", "receiver", _CHOSEN), _BY_RECEIVER),
+            About("Given up", "Messages refused for good that wait for a person.", limits=ANY),
+            Line(_DEAD, _BY_RECEIVER),
         ),
     ]
 
@@ -190,10 +177,11 @@ def _muted() -> list[Panel]:
         states(
             About(
                 "Maintenance",
-                "Which maintenance of the configuration was under way; empty without any.",
+                "Which maintenance of the configuration was under way.",
                 unit=Unit.YES_OR_NO,
-                limits=Limits(attention=1),
+                limits=ANY_IS_ODD,
                 words={"0": ("no", GREEN), "1": ("under way", ORANGE)},
+                empty="none is configured",
             ),
             Line(level("maintenance_active", "name"), "{{name}}"),
         ),
@@ -201,31 +189,19 @@ def _muted() -> list[Panel]:
 
 
 def _details() -> list[Panel]:
-    failed = "sum by (receiver, reason) "
+    failures = f"tmcwatch_notification_failures_total{{{_CHOSEN}}}"
+    parked = "How long a receiver is still left alone, as it asked or as it refused the login."
     return [
         lines(
-            About(
-                "Parked for",
-                "How long a receiver is still left alone, as it asked or as it refused the login.",
-                unit=Unit.SECONDS,
-                limits=_OWED_FOR,
-            ),
-            Line(_PARKED, _BY_RECEIVER),
+            About("Parked for", parked, unit=Unit.SECONDS, limits=_OWED_FOR),
+            Line(f"clamp_min({_PARKED_UNTIL} - time(), 0)", _BY_RECEIVER),
         ),
         lines(
             About("Alerts firing by rule", "How many were open."),
             Line(f"{level('alerts_firing', 'rule, severity')} > 0", "{{rule}} ({{severity}})"),
         ),
         rows(
-            About(
-                "Failed attempts since the start",
-                "Attempts to send that failed since the process started.",
-                width=24,
-            ),
-            Column(
-                "failed",
-                f"{failed}(tmcwatch_notification_failures_total{{{_CHOSEN}}})",
-                limits=Limits(attention=1),
-            ),
+            About("Failed attempts", "Since the process started, by reason.", width=24),
+            Column("failed", f"sum by (receiver, reason) ({failures})", limits=ANY_IS_ODD),
         ),
     ]

@@ -15,6 +15,7 @@ from tests.deploy.dashboards.panels import (
     number,
     rows,
     small,
+    third,
 )
 from tests.deploy.dashboards.promql import (
     ACCOUNTS,
@@ -29,14 +30,15 @@ from tests.deploy.dashboards.promql import (
 _FAMILY = "account, family"
 _PURPOSE = "account, purpose"
 _BY_FAMILY = "{{account}} {{family}}"
+_BY_PURPOSE = "{{account}} {{purpose}}"
 _ASKED = per_minute("api_requests_total", _FAMILY, ACCOUNTS)
 _OURS = f"60 * {level('api_rate_requests_per_second', _FAMILY, ACCOUNTS)}"
 _CEILING = f"60 * {level('api_ceiling_requests_per_second', _FAMILY, ACCOUNTS)}"
-_PAUSE = (
-    f"clamp_min({level('api_throttled_until_timestamp_seconds', _FAMILY, ACCOUNTS)} - time(), 0)"
-)
+_PAUSED_UNTIL = level("api_throttled_until_timestamp_seconds", _FAMILY, ACCOUNTS)
+_PAUSE_LEFT = f"clamp_min({_PAUSED_UNTIL} - time(), 0)"
 _USED_UP = Limits(attention=0.8, alarm=1)
 _OF_TENANT = Limits(attention=0.4, alarm=0.8)
+_PAUSE = Limits(attention=1, alarm=60)
 
 
 def board() -> Board:
@@ -47,10 +49,10 @@ def board() -> Board:
         since="now-6h",
         variables=[accounts()],
         sections=[
-            Section(title="Is the budget enough?", panels=_enough()),
-            Section(title="What is asked", panels=_asked()),
-            Section(title="What it costs to wait", panels=_waiting()),
-            Section(title="Details", panels=_details(), is_collapsed=True),
+            Section(title="Is the budget enough?", panels=[*_used(), *_short()]),
+            Section(title="What is asked", panels=[*_asked(), *_shares()]),
+            Section(title="What it costs to wait", panels=[*_waiting(), *_held_up()]),
+            Section(title="Details", panels=[*_slow(), *_again()], is_collapsed=True),
         ],
     )
 
@@ -59,58 +61,38 @@ def _share(of: str) -> str:
     return f"({_ASKED}) / on ({_FAMILY}) ({of} > 0)"
 
 
-def _enough() -> list[Panel]:
+def _used() -> list[Panel]:
+    minute = Unit.REQUESTS_PER_MINUTE
+    return [
+        number(
+            small("Requests", "Of the last minutes, of all families.", unit=minute),
+            f"sum({_ASKED})",
+        ),
+        number(
+            small("Of our rate", "By the family that uses most of it.", _USED_UP, Unit.SHARE),
+            f"max({_share(_OURS)})",
+        ),
+        number(
+            small("Of TMC's ceiling", "Used by us alone, at most.", _OF_TENANT, Unit.SHARE),
+            f"max({_share(_CEILING)})",
+        ),
+    ]
+
+
+def _short() -> list[Panel]:
     misses = counted("api_deadline_misses_total", _PURPOSE, ACCOUNTS, over=RANGE)
     throttled = counted("api_throttled_total", _FAMILY, ACCOUNTS, over=RANGE)
     return [
         number(
-            small(
-                "Requests", "All requests of the last minutes.", Limits(), Unit.REQUESTS_PER_MINUTE
-            ),
-            f"sum({_ASKED})",
-        ),
-        number(
-            small(
-                "Of our rate",
-                "How much of what we allow ourselves is used, of the family that uses most.",
-                _USED_UP,
-                Unit.SHARE,
-            ),
-            f"max({_share(_OURS)})",
-        ),
-        number(
-            small(
-                "Of TMC's ceiling",
-                "How much of what TMC allows the whole tenant is used by "
-                "us, of the family that uses most.",
-                _OF_TENANT,
-                Unit.SHARE,
-            ),
-            f"max({_share(_CEILING)})",
-        ),
-        number(
-            small(
-                "Throttled",
-                "Times TMC said that too much was asked, in the time shown.",
-                ANY_IS_ODD,
-            ),
+            small("Throttled", "Times TMC said that too much was asked.", ANY_IS_ODD),
             f"sum({throttled})",
         ),
         number(
-            small(
-                "Pause left",
-                "How long nothing is asked because TMC wants a pause.",
-                Limits(attention=1, alarm=60),
-                Unit.SECONDS,
-            ),
-            f"max({_PAUSE})",
+            small("Pause left", "How long TMC wants nothing asked.", _PAUSE, Unit.SECONDS),
+            f"max({_PAUSE_LEFT})",
         ),
         number(
-            small(
-                "Turns too late",
-                "Requests whose turn came after the deadline of their purpose, in the time shown.",
-                ANY_IS_ODD,
-            ),
+            small("Turns too late", "Requests that missed their deadline.", ANY_IS_ODD),
             f"sum({misses})",
         ),
     ]
@@ -131,12 +113,15 @@ def _asked() -> list[Panel]:
             Line(_CEILING, f"{_BY_FAMILY}: ceiling"),
         ),
         bars(
-            About(
-                "Requests by code", "By HTTP status; `error` where no answer came.", unit=minute
-            ),
+            About("Requests by code", "HTTP status, or `error` for no answer.", unit=minute),
             Line(by_code, "{{account}} {{code}}"),
             every="1m",
         ),
+    ]
+
+
+def _shares() -> list[Panel]:
+    return [
         lines(
             About(
                 "Share of our rate",
@@ -159,9 +144,6 @@ def _asked() -> list[Panel]:
 
 
 def _waiting() -> list[Panel]:
-    wait = waited(0.95, "api_queue_wait_seconds", _PURPOSE, ACCOUNTS)
-    misses = counted("api_deadline_misses_total", _PURPOSE, ACCOUNTS)
-    throttled = counted("api_throttled_total", _FAMILY, ACCOUNTS)
     return [
         lines(
             About(
@@ -170,25 +152,25 @@ def _waiting() -> list[Panel]:
                 unit=Unit.SECONDS,
                 limits=Limits(attention=5, alarm=60),
             ),
-            Line(wait, "{{account}} {{purpose}}"),
+            Line(waited(0.95, "api_queue_wait_seconds", _PURPOSE, ACCOUNTS), _BY_PURPOSE),
         ),
         bars(
-            About(
-                "Turns too late",
-                "Requests whose turn came after the deadline of their purpose.",
-                limits=ANY_IS_ODD,
-            ),
-            Line(misses, "{{account}} {{purpose}}"),
+            About("Turns too late", "Past the deadline of their purpose.", limits=ANY_IS_ODD),
+            Line(counted("api_deadline_misses_total", _PURPOSE, ACCOUNTS), _BY_PURPOSE),
         ),
+    ]
+
+
+def _held_up() -> list[Panel]:
+    return [
         bars(
             About("Throttled", "Times TMC said that too much was asked.", limits=ANY_IS_ODD),
-            Line(throttled, _BY_FAMILY),
+            Line(counted("api_throttled_total", _FAMILY, ACCOUNTS), _BY_FAMILY),
         ),
         lines(
             About(
                 "Beat",
-                "Time between two looks at a list; under pressure it is more than "
-                "the configured beat.",
+                "Time between two looks at a list; under pressure more than configured.",
                 unit=Unit.SECONDS,
                 limits=Limits(attention=60, alarm=300),
             ),
@@ -197,14 +179,8 @@ def _waiting() -> list[Panel]:
     ]
 
 
-def _details() -> list[Panel]:
+def _slow() -> list[Panel]:
     took = waited(0.95, "api_request_duration_seconds", _FAMILY, ACCOUNTS)
-    rereads = counted("window_rereads_total", f"{LIST}, reason", ACCOUNTS)
-    bisections = counted("window_bisections_total", LIST, ACCOUNTS)
-    unread = counted("audit_entries_unread_total", "account", ACCOUNTS)
-    by_operation = counted(
-        "api_requests_total", f"{_FAMILY}, operation, code", ACCOUNTS, over=RANGE
-    )
     return [
         lines(
             About(
@@ -217,45 +193,33 @@ def _details() -> list[Panel]:
         ),
         lines(
             About(
-                "Pause left",
-                "How long nothing is asked because TMC wants a pause.",
-                unit=Unit.SECONDS,
-                limits=Limits(attention=1, alarm=60),
+                "Pause left", "How long TMC wants nothing asked.", unit=Unit.SECONDS, limits=_PAUSE
             ),
-            Line(_PAUSE, _BY_FAMILY),
+            Line(_PAUSE_LEFT, _BY_FAMILY),
         ),
+    ]
+
+
+def _again() -> list[Panel]:
+    rereads = counted("window_rereads_total", f"{LIST}, reason", ACCOUNTS)
+    unread = counted("audit_entries_unread_total", "account", ACCOUNTS)
+    by = f"{_FAMILY}, operation, code"
+    by_operation = counted("api_requests_total", by, ACCOUNTS, over=RANGE)
+    return [
         bars(
-            About(
-                "Windows read again",
-                "Because their rows did not prove to be complete, by reason.",
-                width=8,
-            ),
+            third("Windows read again", "Their rows did not prove to be complete."),
             Line(rereads, "{{account}} {{kind}} {{reason}}"),
         ),
         bars(
-            About(
-                "Windows cut in two",
-                "Because they held more rows than can be read at once.",
-                width=8,
-            ),
-            Line(bisections, "{{account}} {{kind}}"),
+            third("Windows cut in two", "They held more rows than can be read at once."),
+            Line(counted("window_bisections_total", LIST, ACCOUNTS), "{{account}} {{kind}}"),
         ),
         bars(
-            About(
-                "Audit log not understood",
-                "Promotion runs in TMC's audit log without an execution to be read.",
-                width=8,
-                limits=ANY,
-            ),
+            third("Audit log not understood", "Promotion runs without an execution.", ANY),
             Line(unread, "{{account}}"),
         ),
         rows(
-            About(
-                "Requests by operation",
-                "What was asked in the time shown, and what came of it.",
-                width=24,
-                height=10,
-            ),
+            About("Requests by operation", "Within the time shown.", width=24, height=10),
             Column("requests", f"{by_operation} > 0"),
         ),
     ]

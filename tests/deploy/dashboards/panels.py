@@ -21,7 +21,7 @@ from grafana_foundation_sdk.models import prometheus as asked
 
 SOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 NO_DATA = "no data: is tmcwatch scraped?"
-GREEN, ORANGE, RED, BLUE = "green", "orange", "red", "blue"
+GREEN, ORANGE, RED = "green", "orange", "red"
 
 Panel = stat.Panel | statetimeline.Panel | table.Panel | timeseries.Panel
 _Any = TypeVar("_Any", stat.Panel, statetimeline.Panel, table.Panel, timeseries.Panel)
@@ -97,11 +97,18 @@ class About:
     height: int = 8
     words: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Text and colour for values that are better read as words."""
+    empty: str = NO_DATA
+    """What is said where there is no answer."""
 
 
-def small(title: str, description: str, limits: Limits, unit: Unit = Unit.COUNT) -> About:
+def small(title: str, description: str, limits: Limits = NONE, unit: Unit = Unit.COUNT) -> About:
     """Describe one of six numbers in a row."""
     return About(title, description, unit=unit, limits=limits, width=4, height=4)
+
+
+def third(title: str, description: str, limits: Limits = NONE, unit: Unit = Unit.COUNT) -> About:
+    """Describe one of three graphs or tables in a row."""
+    return About(title, description, unit=unit, limits=limits, width=8)
 
 
 def number(about: About, asks: str) -> stat.Panel:
@@ -113,7 +120,7 @@ def number(about: About, asks: str) -> stat.Panel:
         .graph_mode(common.BigValueGraphMode.NONE)
         .color_mode(common.BigValueColorMode.VALUE)
         .color_scheme(_coloured(model.FieldColorModeId.THRESHOLDS))
-        .no_value(NO_DATA)
+        .no_value(about.empty)
         .with_target(_target(0, asks, about.title).instant())
     )
     return _introduced(panel, about)
@@ -149,16 +156,14 @@ def states(about: About, *shown: Line) -> statetimeline.Panel:
     panel = (
         statetimeline.Panel()
         .color_scheme(_coloured(model.FieldColorModeId.THRESHOLDS))
-        .no_value(NO_DATA)
+        .no_value(about.empty)
     )
     for place, line in enumerate(shown):
         panel = panel.with_target(_target(place, line.asks, line.legend).range())
     return _introduced(panel, about)
 
 
-def rows(
-    about: About, *columns: Column, hidden: Sequence[str] = (), link: str | None = None
-) -> table.Panel:
+def rows(about: About, *columns: Column, link: str | None = None) -> table.Panel:
     """Show a table, worst first by its first column; `link` opens what a row is about."""
     panel = (
         table.Panel()
@@ -174,7 +179,7 @@ def rows(
         panel = panel.override_by_regexp(
             "^(id|name)$", [model.DynamicConfigValue("links", opened)]
         )
-    for step in _arranged(columns, hidden):
+    for step in _arranged(columns):
         panel = panel.with_transformation(step)
     return _introduced(panel.no_value("none"), about)
 
@@ -189,15 +194,13 @@ def _cells(column: Column) -> list[model.DynamicConfigValue]:
     ]
 
 
-def _arranged(
-    columns: Sequence[Column], hidden: Sequence[str]
-) -> list[model.DataTransformerConfig]:
+def _arranged(columns: Sequence[Column]) -> list[model.DataTransformerConfig]:
     # Grafana tells the values of several questions apart by the letters of the questions.
     letters = [f"Value #{letter}" for letter in ascii_uppercase[: len(columns)]]
     titles = [column.title for column in columns]
     values = letters if len(columns) > 1 else ["Value"]
     organised = {
-        "excludeByName": dict.fromkeys(["Time", *hidden], True),
+        "excludeByName": {"Time": True},
         "renameByName": dict(zip(values, titles, strict=True)),
     }
     worst_first = {"fields": {}, "sort": [{"field": titles[0], "desc": True}]}

@@ -1,11 +1,12 @@
 """Task or plan: how one of them went, and how its workspace did meanwhile."""
 
+from dataclasses import replace
+
 from grafana_foundation_sdk.builders import dashboard
 
 from tests.deploy.dashboards.frame import Board, Section, kinds, one_of, workspaces
 from tests.deploy.dashboards.panels import (
     ANY,
-    NONE,
     About,
     Limits,
     Line,
@@ -48,7 +49,7 @@ def board() -> Board:
         sections=[
             Section(title="How does it stand?", panels=_standing()),
             Section(title="How did it go?", panels=_history()),
-            Section(title="How does its workspace do?", panels=_workspace()),
+            Section(title="How does its workspace do?", panels=[*_pace(), *_outcome()]),
             Section(title="Details of its workspace", panels=_details(), is_collapsed=True),
         ],
     )
@@ -73,23 +74,23 @@ def _ended(result: str = "") -> str:
 
 def _standing() -> list[Panel]:
     failures = f"max({level('consecutive_failures', SUBJECT, _ITSELF)})"
+    share = small("Succeeded", "Share of its ends that were a success.", _GOOD, Unit.SHARE)
     succeeded = f"{_ended('succeeded')} / ({_ended()} > 0)"
     return [
         number(small("Failures in a row", "0 after a success.", _FAILURES), failures),
         _moment("Last success", "When it last succeeded.", "last_success_timestamp_seconds"),
         _moment("Last end", "However it ended.", "last_completion_timestamp_seconds"),
-        number(small("Ended", "Its runs that ended in the time shown.", NONE), _ended()),
+        number(small("Ended", "Its runs that ended in the time shown."), _ended()),
         number(small("Failed", "Its runs that failed in the time shown.", ANY), _ended("failed")),
-        number(
-            small("Succeeded", "Share of its ends that were a success.", _GOOD, Unit.SHARE),
-            succeeded,
-        ),
+        number(replace(share, empty="nothing ended"), succeeded),
     ]
 
 
 def _moment(title: str, description: str, metric: str) -> Panel:
-    about = small(title, description, NONE, Unit.MOMENT)
-    return number(about, f"1000 * max({level(metric, SUBJECT, _ITSELF)})")
+    about = small(title, description, unit=Unit.MOMENT)
+    return number(
+        replace(about, empty="none yet"), f"1000 * max({level(metric, SUBJECT, _ITSELF)})"
+    )
 
 
 def _history() -> list[Panel]:
@@ -125,14 +126,14 @@ def _against_usual(title: str, description: str, metric: str) -> Panel:
     # The usual is worked out once, at the end of the time shown, and so costs little.
     return lines(
         About(title, description, unit=Unit.SECONDS),
-        Line(_took(0.5, metric, over="1h"), "half of an hour's"),
-        Line(_took(0.95, metric, over="1h"), "95 % of an hour's"),
+        Line(_took(0.5, metric, over="1h"), "half of the hour's"),
+        Line(_took(0.95, metric, over="1h"), "95 % of the hour's"),
         Line(_took(0.5, metric, over=_USUAL, at=" @ end()"), "usual: half"),
         Line(_took(0.95, metric, over=_USUAL, at=" @ end()"), "usual: 95 %"),
     )
 
 
-def _workspace() -> list[Panel]:
+def _pace() -> list[Panel]:
     return [
         _against_usual(
             "Duration in its workspace",
@@ -146,12 +147,15 @@ def _workspace() -> list[Panel]:
             "against the last 7 days.",
             "execution_start_delay_seconds",
         ),
+    ]
+
+
+def _outcome() -> list[Panel]:
+    rows = [Line(_of_workspace(f"rows_{what}_total"), what) for what in ("processed", "rejected")]
+    return [
         bars(
             About("Rows in its workspace", "Rows that runs of its kind processed and rejected."),
-            *(
-                Line(_of_workspace(f"rows_{what}_total"), what)
-                for what in ("processed", "rejected")
-            ),
+            *rows,
         ),
         bars(
             About(
