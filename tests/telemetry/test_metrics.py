@@ -1,6 +1,7 @@
 """What a scrape finds."""
 
 import tracemalloc
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,8 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families as text_families
 
 from tests.telemetry.snapshots import NOON, PROD, busy, counted, listed, owed, snapshot, task
+from tmcwatch.domain.certificate import Doubt
+from tmcwatch.domain.delivery import Failure
 from tmcwatch.domain.execution import ExecutionId, Kind, Phase, SubjectId, Transition, Trigger
 from tmcwatch.domain.muting import Suppression
 from tmcwatch.telemetry.exemplars import MOST
@@ -40,13 +43,13 @@ def everything_counted(metrics):
     metrics.beat("prod", "task", 10.0)
     metrics.throttled("prod", "processing")
     metrics.budget("prod", "processing", rate=6.0, ceiling=30.0, paused_until=NOON)
-    metrics.reread("prod", "task", "moved")
+    metrics.reread("prod", "task", Doubt.ROWS_MISSING)
     metrics.bisected("prod", "task")
     metrics.look("prod", "task", ok=True)
     metrics.skew("prod", 1.5)
     metrics.ended(failed("a7"))
     metrics.sent("oncall", 1.5)
-    metrics.send_failed("oncall", "refused")
+    metrics.send_failed("oncall", Failure.PERMANENT)
     metrics.suppressed(Suppression.SILENCE, 2)
     metrics.audit_unread("prod", 1)
     metrics.restarted("tracking")
@@ -253,6 +256,18 @@ def test_lists_tell_how_far_they_are_read(metrics):
     assert value(metrics, state, "executions_open", labels | {"phase": "waiting"}) == 0
     assert value(metrics, state, "quarantined_rows_total", labels) == 5
     assert value(metrics, snapshot(lists=(listed(),)), "quarantined_rows_total", labels) == 0
+
+
+def test_odd_rows_of_promotions_which_have_no_list_are_counted_as_well(metrics):
+    row = counted("quarantined_rows_total", "", 2, environment="", workspace="")
+    state = snapshot(counters=(replace(row, kind=Kind.PROMOTION),))
+    labels = {"account": "prod", "kind": "promotion"}
+    assert value(metrics, state, "quarantined_rows_total", labels) == 2
+
+
+def test_a_workspace_counts_every_known_reason_of_a_misfire_from_nothing(metrics):
+    for reason, number in {"PLAN_PAUSED": 1, "TASK_IS_PAUSED": 0, "UNKNOWN": 0}.items():
+        assert value(metrics, busy(), "misfires_total", WORKSPACE | {"reason": reason}) == number
 
 
 def test_receivers_and_rules_have_series_before_anything_happens(metrics):

@@ -17,7 +17,8 @@ from prometheus_client.core import (
 )
 from prometheus_client.metrics_core import Metric
 
-from tmcwatch.domain.execution import OPEN, Kind, ends_of
+from tmcwatch.domain.execution import OPEN, AccountName, Kind, ends_of
+from tmcwatch.domain.misfire import MISFIRE_REASONS
 from tmcwatch.domain.snapshot import ListState, Snapshot, SubjectState
 from tmcwatch.domain.standing import Result
 from tmcwatch.telemetry.exemplars import Exemplars
@@ -42,6 +43,7 @@ _COUNTED_AS = tuple(result.value for result in (Result.SUCCEEDED, Result.FAILED,
 class Known:
     """What has series before anything happens to it."""
 
+    lists: Collection[tuple[AccountName, Kind]] = ()
     receivers: Collection[str] = ()
     rules: Collection[tuple[str, str]] = ()
     """With their severities."""
@@ -69,7 +71,8 @@ def metrics_of(
     """
     stored = _stored(snapshot)
     always = [
-        *_of_lists(snapshot.lists, stored),
+        *_of_lists(snapshot.lists),
+        *_of_found_rows(snapshot.lists, known, stored),
         *_of_workspaces(snapshot.subjects, stored),
         *_of_alert_path(snapshot, known),
         *_of_muting(snapshot, known),
@@ -91,13 +94,12 @@ def _within(offers: Iterable[_Offer], room: int) -> Iterator[Metric]:
     yield dropped
 
 
-def _of_lists(lists: Sequence[ListState], stored: _Stored) -> Iterator[Metric]:
+def _of_lists(lists: Sequence[ListState]) -> Iterator[Metric]:
     watermark = _gauge("watermark_timestamp_seconds")
     head = _gauge("head_timestamp_seconds")
     remaining = _gauge("backfill_remaining_seconds")
     settle = _gauge("settle_lag_seconds")
     checked = _gauge("second_pass_timestamp_seconds")
-    stored_counters = {name: _counter(name) for name in _OF_LISTS}
     for one in lists:
         labels = (one.account, one.kind.value)
         watermark.add_metric(labels, one.watermark.timestamp())
@@ -107,10 +109,23 @@ def _of_lists(lists: Sequence[ListState], stored: _Stored) -> Iterator[Metric]:
             settle.add_metric(labels, one.settle.total_seconds())
         if one.checked_to is not None:
             checked.add_metric(labels, one.checked_to.timestamp())
-        for name, counter in stored_counters.items():
-            counter.add_metric(labels, _total(stored, name, labels))
-    yield from (watermark, head, remaining, settle, checked, *stored_counters.values())
+    yield from (watermark, head, remaining, settle, checked)
     yield from _of_open_executions(lists)
+
+
+def _of_found_rows(lists: Sequence[ListState], known: Known, stored: _Stored) -> Iterator[Metric]:
+    """Give what was odd about rows: counted of every list, also before it is read.
+
+    Promotions have no list, but their rows are as odd.
+    """
+    read = {(one.account, one.kind.value) for one in lists}
+    read.update((account, kind.value) for account, kind in known.lists)
+    for name in _OF_LISTS:
+        counter = _counter(name)
+        found = {(account, kind) for account, _, _, kind in stored[name]}
+        for labels in sorted(read | found):
+            counter.add_metric(labels, _total(stored, name, labels))
+        yield counter
     unrecognised = _counter("unrecognised_statuses_total")
     for (account, _, _, kind), by_status in stored["unrecognised_statuses_total"].items():
         for status, value in by_status.items():
@@ -164,7 +179,8 @@ def _of_workspaces(subjects: Sequence[SubjectState], stored: _Stored) -> Iterato
         )
         for result, value in results.items():
             executions.add_metric((*workspace, result), value)
-        for reason, value in stored["misfires_total"][workspace].items():
+        reasons = dict.fromkeys(MISFIRE_REASONS[Kind(workspace[-1])], 0.0)
+        for reason, value in (reasons | stored["misfires_total"][workspace]).items():
             misfires.add_metric((*workspace, reason), value)
     yield from (executions, misfires)
     for name in _WITHOUT_LABEL:
