@@ -145,6 +145,7 @@ class _Watch:
     def _expect(self) -> None:
         config, lists = self._config, watched_lists(self._config)
         self._parts.health.watch(lists)
+        self._parts.metrics.limit(config.metrics.series)
         self._parts.metrics.expect(
             lists=lists,
             audited=[one.name for one in config.accounts if config.watch.promotions.audit_log],

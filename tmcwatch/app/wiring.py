@@ -64,9 +64,7 @@ def settings_of(config: Config) -> Settings:
     """Answer with what the config says about alerts."""
     return Settings(
         rules=rules_of(config),
-        ownership=tuple(
-            Ownership(matchers=owner.matchers, labels=owner.labels) for owner in config.labels
-        ),
+        ownership=ownership_of(config),
         root=routing_tree(config),
         receivers={
             receiver.name: Receiver(
@@ -97,6 +95,10 @@ def settings_of(config: Config) -> Settings:
         external_url=config.http.external_url,
         mutes=mutes_of(config),
     )
+
+
+def ownership_of(config: Config) -> tuple[Ownership, ...]:
+    return tuple(Ownership(matchers=one.matchers, labels=one.labels) for one in config.labels)
 
 
 def mutes_of(config: Config) -> Mutes:

@@ -32,7 +32,8 @@ from tmcwatch.telemetry.exemplars import Exemplars, labels_of
 from tmcwatch.telemetry.families import PREFIX, PROCESS, Type
 from tmcwatch.telemetry.state import Known, metrics_of
 
-SERIES_BUDGET = 50_000
+SERIES = 50_000
+"""How many an answer may have, where the config does not say."""
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -43,10 +44,10 @@ _LEVELS = ("debug", "info", "warning", "error", "critical")
 class Metrics:
     """Counts on the loop, renders on any thread."""
 
-    def __init__(self, *, version: str, series_budget: int = SERIES_BUDGET) -> None:
+    def __init__(self, *, version: str) -> None:
         # A process-wide switch of the library; those lines would double the answer.
         disable_created_metrics()  # type: ignore[no-untyped-call]
-        self._series_budget = series_budget
+        self._series = SERIES
         self._known = Known()
         self._exemplars = Exemplars()
         self._registry = CollectorRegistry()
@@ -112,6 +113,10 @@ class Metrics:
         """Have a counter at 0 for each of these as its last label."""
         for one in each:
             self._counters[counter].labels(*labels, one.value)
+
+    def limit(self, series: int) -> None:
+        """Take so many series for the most that an answer may have."""
+        self._series = series
 
     def request(
         self,
@@ -213,7 +218,7 @@ class Metrics:
         Without a snapshot, as when the store cannot be read, what the process counts remains.
         """
         counted = list(self._registry.collect())
-        room = self._series_budget - sum(len(metric.samples) for metric in counted)
+        room = self._series - sum(len(metric.samples) for metric in counted)
         known = (
             ()
             if snapshot is None
