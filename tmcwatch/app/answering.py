@@ -11,6 +11,7 @@ import structlog
 
 from tmcwatch import __version__
 from tmcwatch.app.attending import attending_of
+from tmcwatch.app.collecting import Collecting
 from tmcwatch.app.letters import dead, meant, owed, portions, replayed, told_to
 from tmcwatch.app.parts import Parts
 from tmcwatch.app.promotions import listed, to_follow, unfinished
@@ -63,6 +64,7 @@ class Answers:
     parts: Parts
     world: World
     run_times: KeptRunTimes = field(default_factory=KeptRunTimes)
+    collecting: Collecting = field(default_factory=Collecting)
 
     def operations(self, reload: Callable[[], Awaitable[Sequence[str]]]) -> Operations:
         return Operations(
@@ -84,12 +86,15 @@ class Answers:
 
     async def metrics(self, accept: str | None) -> tuple[bytes, str]:
         """Answer with the exposition; without the store it has only what the process counts."""
-        try:
-            snapshot = await self._read(self._told_as_metrics)
-        except Unavailable:
-            snapshot = None
-        self.parts.metrics.store(ok=self.parts.health.is_store_up)
-        return await self.world.in_thread(self.parts.metrics.render, snapshot, accept)
+        with self.collecting.paused():
+            try:
+                snapshot = await self._read(self._told_as_metrics)
+            except Unavailable:
+                snapshot = None
+            self.parts.metrics.store(ok=self.parts.health.is_store_up)
+            answer = await self.world.in_thread(self.parts.metrics.render, snapshot, accept)
+            del snapshot  # gone before garbage is looked for among it
+        return answer
 
     def _told_as_metrics(self, connection: Connection) -> Snapshot:
         config, snapshot = self.config(), self._snapshot(connection)
