@@ -19,7 +19,6 @@ SCRAPED = {"job", "instance", "pod"}
 FOREIGN: dict[str, set[str]] = {"up": SCRAPED, "process_start_time_seconds": SCRAPED}
 
 UNBORN = {
-    "tmcwatch_restarts_total": "no part has crashed",
     'tmcwatch_api_requests_total{operation="oauth_token",code=~"400|403"}': "no service account",
 }
 """Selectors without data on the stage, and why."""

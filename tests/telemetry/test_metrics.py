@@ -1,6 +1,7 @@
 """What a scrape finds."""
 
 import tracemalloc
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,8 +14,11 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families as text_families
 
 from tests.telemetry.snapshots import NOON, PROD, busy, counted, listed, owed, snapshot, task
+from tmcwatch.domain.certificate import Doubt
+from tmcwatch.domain.delivery import Failure
 from tmcwatch.domain.execution import ExecutionId, Kind, Phase, SubjectId, Transition, Trigger
 from tmcwatch.domain.muting import Suppression
+from tmcwatch.domain.usual import RunTimes
 from tmcwatch.telemetry.exemplars import MOST
 from tmcwatch.telemetry.families import BY_NAME, FAMILIES, FORBIDDEN_LABELS, documented
 from tmcwatch.telemetry.metrics import OPENMETRICS, TEXT, Metrics
@@ -23,9 +27,22 @@ WORKSPACE = {"account": "prod", "environment": "PROD", "workspace": "FIN", "kind
 T1 = WORKSPACE | {"id": "t1"}
 
 
+DETAIL = {
+    "expected_duration_median_seconds": 90,
+    "expected_duration_p95_seconds": 120,
+    "last_duration_seconds": 2.5,
+}
+
+
 @pytest.fixture
 def metrics():
     return Metrics(version="1.2.3")
+
+
+def within(series):
+    metrics = Metrics(version="1")
+    metrics.limit(series)
+    return metrics
 
 
 def everything_counted(metrics):
@@ -40,13 +57,13 @@ def everything_counted(metrics):
     metrics.beat("prod", "task", 10.0)
     metrics.throttled("prod", "processing")
     metrics.budget("prod", "processing", rate=6.0, ceiling=30.0, paused_until=NOON)
-    metrics.reread("prod", "task", "moved")
+    metrics.reread("prod", "task", Doubt.ROWS_MISSING)
     metrics.bisected("prod", "task")
     metrics.look("prod", "task", ok=True)
     metrics.skew("prod", 1.5)
     metrics.ended(failed("a7"))
     metrics.sent("oncall", 1.5)
-    metrics.send_failed("oncall", "refused")
+    metrics.send_failed("oncall", Failure.PERMANENT)
     metrics.suppressed(Suppression.SILENCE, 2)
     metrics.audit_unread("prod", 1)
     metrics.restarted("tracking")
@@ -78,6 +95,10 @@ def scraped(metrics, state, accept=None):
     text, _ = metrics.render(state, accept)
     families = openmetrics_families if accept else text_families
     return list(families(text.decode()))
+
+
+def series_of(metrics, state):
+    return (sample for family in scraped(metrics, state) for sample in family.samples)
 
 
 def value(metrics, state, name, labels=None):
@@ -255,6 +276,18 @@ def test_lists_tell_how_far_they_are_read(metrics):
     assert value(metrics, snapshot(lists=(listed(),)), "quarantined_rows_total", labels) == 0
 
 
+def test_odd_rows_of_promotions_which_have_no_list_are_counted_as_well(metrics):
+    row = counted("quarantined_rows_total", "", 2, environment="", workspace="")
+    state = snapshot(counters=(replace(row, kind=Kind.PROMOTION),))
+    labels = {"account": "prod", "kind": "promotion"}
+    assert value(metrics, state, "quarantined_rows_total", labels) == 2
+
+
+def test_a_workspace_counts_every_known_reason_of_a_misfire_from_nothing(metrics):
+    for reason, number in {"PLAN_PAUSED": 1, "TASK_IS_PAUSED": 0, "UNKNOWN": 0}.items():
+        assert value(metrics, busy(), "misfires_total", WORKSPACE | {"reason": reason}) == number
+
+
 def test_receivers_and_rules_have_series_before_anything_happens(metrics):
     metrics.expect(receivers=["oncall", "team"], rules=[("failed", "critical")])
     state = snapshot(outbox=(owed("team", pending=2),))
@@ -285,7 +318,7 @@ def test_a_pause_that_is_over_reads_as_zero(metrics):
 def test_what_alert_rules_are_about_outlives_what_only_pictures_show():
     ran: dict[str, Any] = {"last_success_at": NOON, "last_completion_at": NOON}
     state = snapshot(subjects=tuple(task(f"t{n}", **ran) for n in range(300)))
-    metrics = Metrics(version="1", series_budget=850)
+    metrics = within(860)
     names = ["executions_total", "last_success_timestamp_seconds", "consecutive_failures"]
     dropped = {
         name: value(metrics, state, "series_dropped", {"metric": f"tmcwatch_{name}"})
@@ -300,7 +333,7 @@ def test_what_alert_rules_are_about_outlives_what_only_pictures_show():
 
 
 def test_beyond_the_budget_tasks_lose_their_least_needed_series_first():
-    metrics = Metrics(version="1", series_budget=500)
+    metrics = within(500)
     state = snapshot(subjects=tuple(task(f"t{number}") for number in range(100)))
     text, _ = metrics.render(state, None)
     assert text.count(b"\ntmcwatch_executions_total{") == 300
@@ -313,8 +346,8 @@ def test_beyond_the_budget_tasks_lose_their_least_needed_series_first():
 def test_what_there_is_no_room_for_takes_no_memory_either():
     state = snapshot(subjects=tuple(task(f"t{number}") for number in range(2_000)))
 
-    def most_while_rendering(series_budget: int) -> int:
-        metrics = Metrics(version="1", series_budget=series_budget)
+    def most_while_rendering(series: int) -> int:
+        metrics = within(series)
         tracemalloc.start()
         try:
             metrics.render(state, None)
@@ -325,8 +358,44 @@ def test_what_there_is_no_room_for_takes_no_memory_either():
     assert most_while_rendering(0) < most_while_rendering(50_000) / 4
 
 
+def chosen(*subjects):
+    times = RunTimes(
+        usual=timedelta(seconds=90),
+        longest_usual=timedelta(seconds=120),
+        last=timedelta(seconds=2.5),
+    )
+    return snapshot(subjects=subjects, run_times={one.place: times for one in subjects[:2]})
+
+
+def test_only_what_is_chosen_tells_its_run_times(metrics):
+    state = chosen(*(task(f"t{number}") for number in range(3)))
+    for name, seconds in DETAIL.items():
+        assert value(metrics, state, name, T1) == seconds
+        assert value(metrics, state, name, {"id": "t2"}) is None
+
+
+def test_a_task_that_never_succeeded_has_no_usual_run_time(metrics):
+    times = RunTimes(usual=None, longest_usual=None, last=timedelta(seconds=7))
+    state = snapshot(subjects=(task(),), run_times={task().place: times})
+    found = [value(metrics, state, name, T1) for name in DETAIL]
+    assert found == [None, None, 7]
+
+
+def test_details_are_left_out_as_soon_as_anything_else_is():
+    state = chosen(*(task(f"t{number}") for number in range(300)))
+    enough = len(list(series_of(within(50_000), state)))
+    lacking = within(enough - 1)
+    dropped = {"metric": "tmcwatch_last_duration_seconds"}
+    assert value(lacking, state, "series_dropped", dropped) == 2
+    assert value(lacking, state, "expected_duration_p95_seconds", T1) == 120
+    much_lacking = within(enough - 300)
+    for name in DETAIL:
+        assert value(much_lacking, state, name, T1) is None
+    assert value(much_lacking, state, "consecutive_failures", T1) == 0
+
+
 def test_workspaces_never_lose_their_series():
-    metrics = Metrics(version="1", series_budget=0)
+    metrics = within(0)
     assert value(metrics, busy(), "workspace_executions_total", {"result": "failed"} | WORKSPACE)
     assert value(metrics, busy(), "executions_total", T1 | {"result": "failed"}) is None
 

@@ -4,8 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from tmcwatch.domain.execution import AccountName, Kind, Phase, Subject
+from tmcwatch.domain.execution import AccountName, Kind, Phase, Subject, SubjectId
+from tmcwatch.domain.usual import RunTimes
 from tmcwatch.domain.window import Reading, Window
+
+Place = tuple[AccountName, Kind, SubjectId]
+"""Which task or plan of which account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,10 @@ class SubjectState:
     failed: int
     other: int
 
+    @property
+    def place(self) -> Place:
+        return self.account, self.subject.kind, self.subject.id
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CounterState:
@@ -88,3 +96,5 @@ class Snapshot:
     outbox: tuple[OutboxState, ...]
     silences: Mapping[str, int] = field(default_factory=dict)
     """Those that are not over, by state: active or pending."""
+    run_times: Mapping[Place, RunTimes] = field(default_factory=dict)
+    """Of the tasks and plans that the config chooses."""

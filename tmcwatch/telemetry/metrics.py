@@ -1,9 +1,10 @@
 """Metrics: what this process counts, joined at each scrape by what is known."""
 
 import platform
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from itertools import chain
 
 from prometheus_client import (
@@ -21,14 +22,18 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
-from tmcwatch.domain.execution import Transition
+from tmcwatch.domain.budget import Purpose
+from tmcwatch.domain.certificate import Doubt
+from tmcwatch.domain.delivery import Failure
+from tmcwatch.domain.execution import AccountName, Kind, Transition
 from tmcwatch.domain.muting import Suppression
 from tmcwatch.domain.snapshot import Snapshot
 from tmcwatch.telemetry.exemplars import Exemplars, labels_of
 from tmcwatch.telemetry.families import PREFIX, PROCESS, Type
 from tmcwatch.telemetry.state import Known, metrics_of
 
-SERIES_BUDGET = 50_000
+SERIES = 50_000
+"""How many an answer may have, where the config does not say."""
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -39,10 +44,10 @@ _LEVELS = ("debug", "info", "warning", "error", "critical")
 class Metrics:
     """Counts on the loop, renders on any thread."""
 
-    def __init__(self, *, version: str, series_budget: int = SERIES_BUDGET) -> None:
+    def __init__(self, *, version: str) -> None:
         # A process-wide switch of the library; those lines would double the answer.
         disable_created_metrics()  # type: ignore[no-untyped-call]
-        self._series_budget = series_budget
+        self._series = SERIES
         self._known = Known()
         self._exemplars = Exemplars()
         self._registry = CollectorRegistry()
@@ -57,8 +62,7 @@ class Metrics:
         self._gauges["build_info"].labels(version, platform.python_version()).set(1)
         for level in _LEVELS:
             self._counters["log_messages_total"].labels(level)
-        for reason in Suppression:
-            self._counters["notifications_suppressed_total"].labels(reason.value)
+        self._begin("notifications_suppressed_total", each=Suppression)
 
     def _register(self) -> None:
         for family in PROCESS:
@@ -77,20 +81,42 @@ class Metrics:
     def expect(
         self,
         *,
+        lists: Collection[tuple[AccountName, Kind]] = (),
+        audited: Collection[str] = (),
         receivers: Collection[str] = (),
         rules: Collection[tuple[str, str]] = (),
         maintenance: Mapping[str, Callable[[datetime], bool]] | None = None,
     ) -> None:
-        """Begin the series of these receivers and rules (with their severities) at 0.
+        """Begin the series of what is watched and who is told at 0.
 
-        `maintenance` tells by name whether it is under way at a moment.
+        `audited` are accounts whose audit log is read; rules have their severities; `maintenance`
+        tells by name whether it is under way at a moment.
         """
         self._known = Known(
-            receivers=tuple(receivers), rules=tuple(rules), maintenance=dict(maintenance or {})
+            lists=tuple(lists),
+            receivers=tuple(receivers),
+            rules=tuple(rules),
+            maintenance=dict(maintenance or {}),
         )
+        for account, kind in lists:
+            self._counters["window_bisections_total"].labels(account, kind.value)
+            self._begin("window_rereads_total", account, kind.value, each=Doubt)
+            self._begin("api_deadline_misses_total", account, each=Purpose)
+        for name in audited:
+            self._counters["audit_entries_unread_total"].labels(name)
         for receiver in receivers:
             self._counters["notifications_total"].labels(receiver)
             self._histograms["delivery_delay_seconds"].labels(receiver)
+            self._begin("notification_failures_total", receiver, each=Failure)
+
+    def _begin(self, counter: str, *labels: str, each: Iterable[StrEnum]) -> None:
+        """Have a counter at 0 for each of these as its last label."""
+        for one in each:
+            self._counters[counter].labels(*labels, one.value)
+
+    def limit(self, series: int) -> None:
+        """Take so many series for the most that an answer may have."""
+        self._series = series
 
     def request(
         self,
@@ -134,8 +160,8 @@ class Metrics:
     def beat(self, account: str, kind: str, seconds: float) -> None:
         self._gauges["beat_seconds"].labels(account, kind).set(seconds)
 
-    def reread(self, account: str, kind: str, reason: str) -> None:
-        self._counters["window_rereads_total"].labels(account, kind, reason).inc()
+    def reread(self, account: str, kind: str, doubt: Doubt) -> None:
+        self._counters["window_rereads_total"].labels(account, kind, doubt.value).inc()
 
     def bisected(self, account: str, kind: str) -> None:
         self._counters["window_bisections_total"].labels(account, kind).inc()
@@ -164,11 +190,15 @@ class Metrics:
         self._counters["notifications_total"].labels(receiver).inc()
         self._histograms["delivery_delay_seconds"].labels(receiver).observe(delay_seconds)
 
-    def send_failed(self, receiver: str, reason: str) -> None:
-        self._counters["notification_failures_total"].labels(receiver, reason).inc()
+    def send_failed(self, receiver: str, reason: Failure) -> None:
+        self._counters["notification_failures_total"].labels(receiver, reason.value).inc()
 
     def suppressed(self, reason: Suppression, number: int) -> None:
         self._counters["notifications_suppressed_total"].labels(reason.value).inc(number)
+
+    def loop(self, name: str) -> None:
+        """Begin to count the restarts of a loop."""
+        self._counters["restarts_total"].labels(name)
 
     def restarted(self, loop: str) -> None:
         self._counters["restarts_total"].labels(loop).inc()
@@ -188,7 +218,7 @@ class Metrics:
         Without a snapshot, as when the store cannot be read, what the process counts remains.
         """
         counted = list(self._registry.collect())
-        room = self._series_budget - sum(len(metric.samples) for metric in counted)
+        room = self._series - sum(len(metric.samples) for metric in counted)
         known = (
             ()
             if snapshot is None
