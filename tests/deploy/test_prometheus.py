@@ -5,11 +5,11 @@ import subprocess
 import pytest
 import yaml
 
+from tests.deploy.expressions import labels_of
 from tests.deploy.rules import RULES, SHIPPED, TESTS, rules_in
 from tests.deploy.scraped import staged
 from tests.process.debian import program
 from tests.process.processes import eventually
-from tmcwatch.telemetry.families import BY_NAME, Type
 
 EVERY = [rule for path in RULES for rule in rules_in(path)]
 ALERTS = [rule for rule in EVERY if rule.is_alert]
@@ -37,20 +37,12 @@ def promtool():
     return check
 
 
-def labels_of(metric: str) -> set[str]:
-    """Answer with the labels that series of a metric may have; a KeyError names what is not."""
+def labels_found(metric: str) -> set[str]:
+    """Answer with the labels that Prometheus knows of a metric; a KeyError names what is not."""
     if metric in RECORDED:
         rule = RECORDED[metric]
-        return rule.grouping or set.union(*map(labels_of, rule.metrics))
-    if metric in FOREIGN:
-        return FOREIGN[metric]
-    if metric in BY_NAME:
-        return {*BY_NAME[metric].labels} | SCRAPED
-    name, _, part = metric.rpartition("_")
-    family = BY_NAME[name]
-    assert family.type is Type.HISTOGRAM
-    assert part in {"bucket", "count", "sum"}
-    return {*family.labels} | SCRAPED | ({"le"} if part == "bucket" else set())
+        return rule.grouping or set.union(*map(labels_found, rule.metrics))
+    return FOREIGN[metric] if metric in FOREIGN else labels_of(metric) | SCRAPED
 
 
 def test_promtool_takes_every_file(promtool):
@@ -76,8 +68,8 @@ def test_a_rule_names_only_metrics_and_labels_that_exist(rule):
     assert rule.selectors
     for selector in rule.selectors:
         named = {matcher.name for matcher in selector.matchers.matchers}
-        assert named <= labels_of(selector.name), selector
-    known = set.union(*map(labels_of, rule.metrics))
+        assert named <= labels_found(selector.name), selector
+    known = set.union(*map(labels_found, rule.metrics))
     assert rule.grouping | rule.told <= known
 
 
