@@ -7,6 +7,9 @@ import promql_parser
 
 from tmcwatch.telemetry.families import BY_NAME, Type
 
+_CHOOSING = {"==", "!=", ">", "<", ">=", "<=", "and", "or", "unless"}
+_OFFSET = re.compile(r" offset \w+")
+
 
 def selectors(expression: str) -> list[promql_parser.VectorSelector]:
     found = []
@@ -75,3 +78,31 @@ def _parts(node: promql_parser.Expr) -> list[promql_parser.Expr]:
             return [node.expr]
         case _:
             return []
+
+
+def compared(expression: str) -> list[str]:
+    """Answer with what is held against something, each by itself and as of now.
+
+    That is what must be there for a rule ever to fire: `a > 5 unless b == 1` fires for nothing
+    where there is no `a`, and `sum(a) / sum(b) > 0.5` where nothing is in `b`.
+    """
+    return [_OFFSET.sub("", str(node)) for node in _compared(promql_parser.parse(expression))]
+
+
+def _compared(node: promql_parser.Expr) -> Iterator[promql_parser.Expr]:
+    if isinstance(node, promql_parser.NumberLiteral):
+        return
+    if not _compares(node):
+        yield node
+        return
+    for part in _parts(node):
+        yield from _compared(part)
+
+
+def _compares(node: promql_parser.Expr) -> bool:
+    """Tell whether something within asks for less than all there is."""
+    # A subquery looks at round moments only, of which a short life has none.
+    is_one = isinstance(node, promql_parser.SubqueryExpr) or (
+        isinstance(node, promql_parser.BinaryExpr) and str(node.op) in _CHOOSING
+    )
+    return is_one or any(_compares(part) for part in _parts(node))
