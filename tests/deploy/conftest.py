@@ -1,6 +1,7 @@
 """What tests of the shipped files share: the programs that check them."""
 
 import subprocess
+from collections.abc import Callable
 
 import pytest
 
@@ -9,7 +10,17 @@ from tests.process.debian import program
 
 @pytest.fixture(scope="session")
 def promtool():
-    path = program("promtool", package="prometheus")
+    return checking("promtool", package="prometheus")
+
+
+@pytest.fixture(scope="session")
+def amtool():
+    return checking("amtool", package="prometheus-alertmanager")
+
+
+def checking(name: str, *, package: str) -> Callable[..., None]:
+    """Answer with what runs a program, and fails with what it says if that finds something."""
+    path = program(name, package=package)
 
     def check(*words: str, text: str = "") -> None:
         done = subprocess.run(

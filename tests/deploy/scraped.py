@@ -51,6 +51,7 @@ INBOX = """
 route: {receiver: inbox, group_by: [alertname, id], group_wait: 0s, group_interval: 1s}
 receivers: [{name: inbox, webhook_configs: [{url: "http://%s/"}]}]
 """
+ALWAYS = {"start": "0", "end": "9999999999"}
 BEHIND = 7_200
 """Seconds by which TMC's clock is behind at first."""
 
@@ -66,10 +67,18 @@ class Stage:
 
     def asked(self, query: str) -> list[dict[str, Any]]:
         """Answer with what Prometheus finds; what it cannot understand fails."""
-        answer = self.prometheus.get("/api/v1/query", params={"query": query})
-        assert answer.is_success, answer.text
-        result: list[dict[str, Any]] = answer.json()["data"]["result"]
+        result: list[dict[str, Any]] = self._got("query", query=query)["result"]
         return result
+
+    def exemplars(self, query: str) -> list[dict[str, Any]]:
+        """Answer with the exemplars of series, which Prometheus finds in OpenMetrics alone."""
+        found: list[dict[str, Any]] = self._got("query_exemplars", query=query, **ALWAYS)
+        return found
+
+    def _got(self, path: str, **params: str) -> Any:
+        answer = self.prometheus.get(f"/api/v1/{path}", params=params)
+        assert answer.is_success, answer.text
+        return answer.json()["data"]
 
     def until(self, query: str) -> None:
         """Wait until there is something to find."""

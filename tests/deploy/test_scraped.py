@@ -83,6 +83,13 @@ def test_promtool_takes_what_is_scraped(promtool, stage):
     promtool("check", "metrics", text=stage.daemon.answer("/metrics").text)
 
 
+@pytest.mark.usefixtures("troubled")
+@pytest.mark.parametrize("metric", ["executions_total", "detection_delay_seconds_bucket"])
+def test_prometheus_takes_openmetrics_with_exemplars(stage, metric):
+    found = eventually(lambda: stage.exemplars(f"tmcwatch_{metric}"))
+    assert all(one["labels"]["execution"] for series in found for one in series["exemplars"])
+
+
 def test_a_failed_task_travels_through_prometheus_and_alertmanager_as_one_alert(stage, troubled):
     told = eventually(lambda: stage.told(alertname="TmcwatchTaskFailing", name=troubled))
     assert {alert["fingerprint"] for alert in told} == {told[0]["fingerprint"]}
