@@ -1,15 +1,10 @@
 """Counters are there at 0 before there is anything to count: born at 1, they hide an increase."""
 
-from dataclasses import replace
-from datetime import timedelta
-
 import anyio
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from tests.acceptance.conftest import CONFIG
-from tmcwatch.simulator import small
-from tmcwatch.telemetry.families import FAMILIES, Type
+from tests.acceptance.scraping import COUNTERS, quiet, scraped
 
 pytestmark = pytest.mark.usefixtures("uncounted")
 
@@ -20,25 +15,6 @@ NAMED_BY_TMC = {
     "tmcwatch_unrecognised_statuses_total": "the statuses are those that nobody knows of",
 }
 """Counters whose labels nobody knows before, and why."""
-
-COUNTERS = [family.name for family in FAMILIES if family.type is Type.COUNTER]
-
-
-def quiet():
-    return replace(
-        small(), executions_per_day=0, plan_runs_per_day=0, late_share=0, history=timedelta(0)
-    )
-
-
-async def counters(answers):
-    """Every counter that a scrape finds, by its name and labels."""
-    text = (await answers.metrics(None))[0].decode()
-    return {
-        (sample.name, *sorted(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if sample.name in COUNTERS
-    }
 
 
 def disturb(tenant):
@@ -62,7 +38,7 @@ async def test_every_counter_is_there_once_the_watch_has_begun(stage):
     tenant = stage(quiet(), config=AUDITED)
     async with tenant.watching() as answers:
         await anyio.sleep(60)
-        found = await counters(answers)
+        found = (await scraped(answers)).counters()
     assert set(COUNTERS) - {name for name, *_ in found} <= NAMED_BY_TMC.keys()
     counted = {name for (name, *_), value in found.items() if value}
     assert counted <= {"tmcwatch_api_requests_total", "tmcwatch_notifications_total"}
@@ -72,10 +48,10 @@ async def test_what_is_counted_has_been_there_at_nothing_before(stage):
     tenant = stage(quiet(), config=AUDITED)
     async with tenant.watching() as answers:
         await anyio.sleep(60)
-        before = await counters(answers)
+        before = (await scraped(answers)).counters()
         disturb(tenant)
         await anyio.sleep(600)
-        after = await counters(answers)
+        after = (await scraped(answers)).counters()
     grown = {series for series, value in after.items() if value > before.get(series, 0)}
     born = {name for name, *_ in grown - before.keys()}
     assert born == NAMED_BY_TMC.keys(), "each of them, and no other"
@@ -94,7 +70,7 @@ async def test_lists_are_counted_also_before_tmc_lets_them_be_read(stage):
     tenant.simulator.faults.put("error")
     async with tenant.watching() as answers:
         await anyio.sleep(60)
-        found = await counters(answers)
+        found = (await scraped(answers)).counters()
     for kind in ("task", "plan"):
         series = ("tmcwatch_quarantined_rows_total", ("account", "prod"), ("kind", kind))
         assert found.get(series) == 0

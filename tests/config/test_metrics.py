@@ -1,4 +1,4 @@
-"""What the config says of metrics: which tasks are told in detail, and how much an answer holds."""
+"""What the config says of metrics: what is told in detail, and how much an answer holds."""
 
 import pytest
 

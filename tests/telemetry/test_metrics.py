@@ -21,7 +21,8 @@ from tmcwatch.domain.muting import Suppression
 from tmcwatch.domain.usual import RunTimes
 from tmcwatch.telemetry.exemplars import MOST
 from tmcwatch.telemetry.families import BY_NAME, FAMILIES, FORBIDDEN_LABELS, documented
-from tmcwatch.telemetry.metrics import OPENMETRICS, TEXT, Metrics
+from tmcwatch.telemetry.lines import Form
+from tmcwatch.telemetry.metrics import Metrics
 
 WORKSPACE = {"account": "prod", "environment": "PROD", "workspace": "FIN", "kind": "task"}
 T1 = WORKSPACE | {"id": "t1"}
@@ -85,7 +86,7 @@ def failed(execution, **changes):
 def exemplars(metrics, state):
     return {
         (sample.name, sample.labels.get("result")): dict(sample.exemplar.labels)
-        for family in scraped(metrics, state, OPENMETRICS)
+        for family in scraped(metrics, state, Form.OPENMETRICS.value)
         for sample in family.samples
         if sample.exemplar
     }
@@ -97,8 +98,8 @@ def scraped(metrics, state, accept=None):
     return list(families(text.decode()))
 
 
-def series_of(metrics, state):
-    return (sample for family in scraped(metrics, state) for sample in family.samples)
+def series_of(metrics, state, accept=None):
+    return (sample for family in scraped(metrics, state, accept) for sample in family.samples)
 
 
 def value(metrics, state, name, labels=None):
@@ -126,7 +127,7 @@ def test_the_newest_execution_behind_a_count_is_its_exemplar(metrics):
         ("tmcwatch_executions_total", "failed"): {"execution": "a8"},
         ("tmcwatch_detection_delay_seconds_bucket", None): {"execution": "a8"},
     }
-    text, _ = metrics.render(busy(), TEXT)
+    text, _ = metrics.render(busy(), Form.TEXT.value)
     assert b"a8" not in text
 
 
@@ -143,7 +144,7 @@ def test_no_more_than_the_newest_exemplars_are_kept(metrics):
     state = snapshot(subjects=tuple(task(f"t{number}", failed=1) for number in range(MOST + 1)))
     found = [
         sample.labels["id"]
-        for family in scraped(metrics, state, OPENMETRICS)
+        for family in scraped(metrics, state, Form.OPENMETRICS.value)
         for sample in family.samples
         if sample.exemplar and "id" in sample.labels
     ]
@@ -180,6 +181,7 @@ def test_metrics_are_named_and_explained_as_prometheus_wants():
         assert family.name.endswith("_total") == (family.type == "counter"), family.name
         assert family.name.endswith("_info") or family.type != "info"
         assert family.help.endswith(".")
+        assert not set('\\\n"') & set(family.help), "what would have to be escaped"
         assert not FORBIDDEN_LABELS & set(family.labels)
         assert not {"ms", "sec", "s", "m", "h", "d"} & set(family.name.split("_"))
     assert len({family.help for family in FAMILIES}) == len(FAMILIES) == len(BY_NAME)
@@ -196,10 +198,10 @@ def test_no_created_lines_are_scraped(metrics):
 
 
 def test_the_answer_is_what_the_scraper_accepts(metrics):
-    assert metrics.render(snapshot(), None)[1] == TEXT
-    assert metrics.render(snapshot(), "text/html, */*")[1] == TEXT
+    assert metrics.render(snapshot(), None)[1] == Form.TEXT.value
+    assert metrics.render(snapshot(), "text/html, */*")[1] == Form.TEXT.value
     text, content_type = metrics.render(snapshot(), "Application/OpenMetrics-Text;q=0.7,*/*;q=0.1")
-    assert content_type == OPENMETRICS
+    assert content_type == Form.OPENMETRICS.value
     assert text.endswith(b"# EOF\n")
 
 
@@ -430,3 +432,20 @@ def test_maintenance_is_shown_by_name_as_it_is_at_that_moment(metrics):
     metrics.expect(maintenance={"now": lambda now: now == NOON, "later": lambda now: now > NOON})
     for name, number in {"now": 1, "later": 0}.items():
         assert value(metrics, snapshot(), "maintenance_active", {"name": name}) == number
+
+
+@given(name=names, other=names)
+@pytest.mark.parametrize("accept", [None, "application/openmetrics-text; version=1.0.0"])
+def test_every_name_is_scraped_as_tmc_has_it(accept, name, other):
+    state = snapshot(subjects=(task(name=name, workspace=other), task("t2", name=other)))
+    found = {
+        one.labels["id"]: one.labels
+        for one in series_of(Metrics(version="1"), state, accept)
+        if one.name == "tmcwatch_task_info"
+    }
+    assert found["t1"] == T1 | {"name": scraped_as(name), "workspace": scraped_as(other)}
+    assert found["t2"]["name"] == scraped_as(other)
+
+
+def scraped_as(text):
+    return text.encode("utf-8", "replace").decode()

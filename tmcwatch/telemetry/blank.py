@@ -1,6 +1,6 @@
 """Blank metrics, as the table of all metrics has them, and texts that can be written into them."""
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from tmcwatch.telemetry.families import Family, named
 
@@ -13,12 +13,6 @@ def blank_gauge(name: str) -> GaugeMetricFamily:
 def blank_counter(name: str) -> CounterMetricFamily:
     family = named(name)
     return CounterMetricFamily(stem(family), family.help, labels=family.labels)
-
-
-def blank_info(name: str) -> InfoMetricFamily:
-    """Answer with one whose last label is what it tells; the others are to join by."""
-    family = named(name)
-    return InfoMetricFamily(stem(family), family.help, labels=family.labels[:-1])
 
 
 def stem(family: Family) -> str:

@@ -1,11 +1,10 @@
 """Metrics: what this process counts, joined at each scrape by what is known."""
 
 import platform
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from itertools import chain
 
 from prometheus_client import (
     CollectorRegistry,
@@ -30,13 +29,14 @@ from tmcwatch.domain.muting import Suppression
 from tmcwatch.domain.snapshot import Snapshot
 from tmcwatch.telemetry.exemplars import Exemplars, labels_of
 from tmcwatch.telemetry.families import PREFIX, PROCESS, Type
+from tmcwatch.telemetry.lines import Form
 from tmcwatch.telemetry.state import Known, metrics_of
+from tmcwatch.telemetry.subjects import written_subjects
 
 SERIES = 50_000
 """How many an answer may have, where the config does not say."""
 
-TEXT = "text/plain; version=0.0.4; charset=utf-8"
-OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+_END = b"# EOF\n"
 
 _LEVELS = ("debug", "info", "warning", "error", "critical")
 
@@ -217,28 +217,37 @@ class Metrics:
 
         Without a snapshot, as when the store cannot be read, what the process counts remains.
         """
-        counted = list(self._registry.collect())
-        room = self._series - sum(len(metric.samples) for metric in counted)
-        known = (
-            ()
-            if snapshot is None
-            else metrics_of(snapshot, self._known, self._exemplars, room=room)
+        is_open = "application/openmetrics-text" in (accept or "").lower()
+        form = Form.OPENMETRICS if is_open else Form.TEXT
+        metrics = list(self._registry.collect())
+        if snapshot is None:
+            return _encoded(metrics, form), form.value
+        metrics += metrics_of(snapshot, self._known)
+        written = written_subjects(
+            snapshot,
+            self._exemplars if form is Form.OPENMETRICS else None,
+            form=form,
+            room=self._series - sum(len(metric.samples) for metric in metrics),
         )
-        exposition = _Exposition(metrics=chain(counted, known))
-        encode: Callable[..., bytes]
-        if "application/openmetrics-text" in (accept or "").lower():
-            encode, content_type = openmetrics.generate_latest, OPENMETRICS
-        else:
-            encode, content_type = generate_latest, TEXT
-        # All names are plain ones: saying that UTF-8 is allowed only spares looking at each rune.
-        return encode(exposition, escaping=openmetrics.ALLOWUTF8), content_type
+        # Encoded one by one: as text, all of them together would be there twice.
+        of_subjects = [each.encode() for each in written]
+        begin = _encoded(metrics, form)
+        end = _END if form is Form.OPENMETRICS else b""
+        return b"".join((begin.removesuffix(end), *of_subjects, end)), form.value
+
+
+def _encoded(metrics: Sequence[Metric], form: Form) -> bytes:
+    encode: Callable[..., bytes]
+    encode = openmetrics.generate_latest if form is Form.OPENMETRICS else generate_latest
+    # All names are plain ones: saying that UTF-8 is allowed only spares looking at each rune.
+    return encode(_Exposition(metrics=metrics), escaping=openmetrics.ALLOWUTF8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Exposition(Collector):
-    """Metrics to be written out once; each may be made only when its turn comes."""
+    """Metrics to be written out."""
 
-    metrics: Iterator[Metric]
+    metrics: Sequence[Metric]
 
-    def collect(self) -> Iterator[Metric]:
+    def collect(self) -> Sequence[Metric]:
         return self.metrics

@@ -15,10 +15,9 @@ from tmcwatch.domain.execution import OPEN, AccountName, Kind, ends_of
 from tmcwatch.domain.misfire import MISFIRE_REASONS
 from tmcwatch.domain.snapshot import ListState, Snapshot, SubjectState
 from tmcwatch.telemetry.blank import blank_counter, blank_gauge, stem, writable
-from tmcwatch.telemetry.exemplars import Exemplars
 from tmcwatch.telemetry.families import Family, named
-from tmcwatch.telemetry.subjects import Labels, labels_of_subject, metrics_of_subjects
 
+Labels = tuple[str, ...]
 _Stored = defaultdict[str, defaultdict[Labels, dict[str, float]]]
 
 SUM = "sum"
@@ -43,21 +42,14 @@ class Known:
     """Whether it is under way at a moment, by name."""
 
 
-def metrics_of(
-    snapshot: Snapshot, known: Known, exemplars: Exemplars, *, room: int
-) -> Iterator[Metric]:
-    """Give the metrics, those of each task or plan only as far as there is room."""
+def metrics_of(snapshot: Snapshot, known: Known) -> Iterator[Metric]:
+    """Give the metrics, but for those of each task and plan."""
     stored = _stored(snapshot)
-    always = [
-        *_of_lists(snapshot.lists),
-        *_of_found_rows(snapshot.lists, known, stored),
-        *_of_workspaces(snapshot.subjects, stored),
-        *_of_alert_path(snapshot, known),
-        *_of_muting(snapshot, known),
-    ]
-    room -= sum(len(metric.samples) for metric in always)
-    yield from always
-    yield from metrics_of_subjects(snapshot, exemplars, room=room)
+    yield from _of_lists(snapshot.lists)
+    yield from _of_found_rows(snapshot.lists, known, stored)
+    yield from _of_workspaces(snapshot.subjects, stored)
+    yield from _of_alert_path(snapshot, known)
+    yield from _of_muting(snapshot, known)
 
 
 def _of_lists(lists: Sequence[ListState]) -> Iterator[Metric]:
@@ -164,10 +156,15 @@ def _of_workspaces(subjects: Sequence[SubjectState], stored: _Stored) -> Iterato
 
 
 def _workspaces(subjects: Sequence[SubjectState], stored: _Stored) -> Sequence[Labels]:
-    found = {labels_of_subject(one)[:-1] for one in subjects}
+    found = {_workspace(one) for one in subjects}
     for metric in ("executions_total", "misfires_total", *_WITHOUT_LABEL, *_HISTOGRAMS):
         found.update(stored[metric])
     return sorted(found)
+
+
+def _workspace(one: SubjectState) -> Labels:
+    environment, workspace = writable(one.subject.environment), writable(one.subject.workspace)
+    return one.account, environment, workspace, one.subject.kind.value
 
 
 def _histogram(family: Family, by_workspace: Mapping[Labels, Mapping[str, float]]) -> Metric:
