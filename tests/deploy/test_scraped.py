@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.deploy.dashboards.asked import choices, queries
+from tests.deploy.dashboards.asked import choices, queries, with_exemplars
 from tests.deploy.expressions import compared
 from tests.deploy.rules import RULES, SHIPPED, rules_in
 from tests.deploy.scraped import staged
@@ -84,9 +84,9 @@ def test_promtool_takes_what_is_scraped(promtool, stage):
 
 
 @pytest.mark.usefixtures("troubled")
-@pytest.mark.parametrize("metric", ["executions_total", "detection_delay_seconds_bucket"])
-def test_prometheus_takes_openmetrics_with_exemplars(stage, metric):
-    found = eventually(lambda: stage.exemplars(f"tmcwatch_{metric}"))
+@pytest.mark.parametrize("query", with_exemplars(), ids=lambda query: query.panel)
+def test_a_graph_of_single_runs_finds_their_exemplars(stage, query):
+    found = eventually(lambda: stage.exemplars(query.expr))
     assert all(one["labels"]["execution"] for series in found for one in series["exemplars"])
 
 

@@ -47,6 +47,17 @@ def queries() -> list[Query]:
     ]
 
 
+def with_exemplars() -> list[Query]:
+    """Answer with those whose graph shows single runs besides."""
+    return [
+        Query(dashboard["title"], panel["title"], _filled(target["expr"]))
+        for dashboard in dashboards()
+        for panel in panels(dashboard)
+        for target in panel["targets"]
+        if target.get("exemplar")
+    ]
+
+
 def choices() -> list[Query]:
     """Answer with what all variables ask; what they offer is in the labels of the answer."""
     return [

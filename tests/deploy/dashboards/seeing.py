@@ -16,6 +16,7 @@ from tests.deploy.dashboards.panels import (
     number,
     rows,
     small,
+    states,
     third,
 )
 from tests.deploy.dashboards.promql import (
@@ -40,7 +41,7 @@ _BY_LIST = "{{account}} {{kind}}"
 def sections() -> list[Section]:
     details = [*_learned(), *_found(), *_odd()]
     return [
-        Section(title="Does tmcwatch see everything?", panels=[*_ages(), *_open()]),
+        Section(title="Does tmcwatch see everything?", panels=[_seen(), *_ages(), *_open()]),
         Section(title="Details of seeing", panels=details, is_collapsed=True),
         Section(title="The process", panels=[*_troubles(), *_runs()], is_collapsed=True),
     ]
@@ -92,6 +93,21 @@ def _is(title: str, description: str, asks: str, said: tuple[str, str]) -> Panel
         words={"0": (no, RED), "1": (yes, GREEN)},
     )
     return number(about, asks)
+
+
+def _seen() -> Panel:
+    return states(
+        About(
+            "Sees TMC",
+            "Whether the last look at each of its lists succeeded; /-/fresh says why not.",
+            unit=Unit.YES_OR_NO,
+            limits=Limits(attention=1, below=True),
+            width=24,
+            height=5,
+            words={"0": ("no", RED), "1": ("yes", GREEN)},
+        ),
+        Line(level("up", "account", ACCOUNTS), "{{account}}"),
+    )
 
 
 def _ages() -> list[Panel]:

@@ -98,8 +98,12 @@ def _history() -> list[Panel]:
     one = "{{kind}} {{id}}"
     return [
         bars(
-            About("Ends by result", "Its runs that ended within each step.", width=24),
-            Line(f"sum by (result) ({ended})", "{{result}}"),
+            About(
+                "Ends by result",
+                "Its runs that ended within each step. A dot is a run, and names it.",
+                width=24,
+            ),
+            Line(f"sum by (result) ({ended})", "{{result}}", has_examples=True),
         ),
         lines(
             About(
@@ -113,7 +117,25 @@ def _history() -> list[Panel]:
             About("Time since the last success", _SAW, unit=Unit.SECONDS),
             Line(age("last_success_timestamp_seconds", SUBJECT, _ITSELF), one),
         ),
+        _run_time(),
     ]
+
+
+def _run_time() -> Panel:
+    usual = level("expected_duration_median_seconds", SUBJECT, _ITSELF)
+    longest_usual = level("expected_duration_p95_seconds", SUBJECT, _ITSELF)
+    return lines(
+        About(
+            "Run time",
+            "Of its newest run, and of its last 20 successes; only where `metrics.detail` of the "
+            "configuration chooses it.",
+            unit=Unit.SECONDS,
+            width=24,
+        ),
+        Line(level("last_duration_seconds", SUBJECT, _ITSELF), "newest run"),
+        Line(usual, "usual"),
+        Line(longest_usual, "19 of 20 within"),
+    )
 
 
 def _took(share: float, metric: str, *, over: str, at: str = "") -> str:
@@ -138,7 +160,7 @@ def _pace() -> list[Panel]:
         _against_usual(
             "Duration in its workspace",
             "How long all runs of its kind in its workspace took, against the last 7 days; "
-            "read between the bounds of coarse buckets. Durations are not kept for each task.",
+            "read between the bounds of coarse buckets.",
             "execution_duration_seconds",
         ),
         _against_usual(
