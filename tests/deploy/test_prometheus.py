@@ -1,17 +1,25 @@
 """The shipped rules hold, by promtool and by our metrics."""
 
+import re
+
 import pytest
 import yaml
 
 from tests.deploy.expressions import labels_of
+from tests.deploy.manifests import ROOT
 from tests.deploy.rules import RULES, SHIPPED, TESTS, rules_in
 
 EVERY = [rule for path in RULES for rule in rules_in(path)]
+ABOUT_ITSELF = [rule for rule in rules_in(SHIPPED / "rules/tmcwatch.yaml") if rule.is_alert]
 ALERTS = [rule for rule in EVERY if rule.is_alert]
 RECORDED = {rule.name: rule for rule in EVERY if not rule.is_alert}
 SCRAPED = {"job", "instance", "pod"}
 """Labels that Prometheus adds."""
-FOREIGN: dict[str, set[str]] = {"up": SCRAPED, "process_start_time_seconds": SCRAPED}
+FOREIGN = {
+    "up": SCRAPED,
+    "process_start_time_seconds": SCRAPED,
+    "ALERTS": {"alertname", "alertstate", "account"},
+}
 
 
 def labels_found(metric: str) -> set[str]:
@@ -53,5 +61,12 @@ def test_a_rule_names_only_metrics_and_labels_that_exist(rule):
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
 def test_an_alert_says_what_it_is_and_how_bad(alert):
     assert alert.severity in {"critical", "warning", "info"}
-    assert set(alert.texts) == {"summary", "description"}
+    assert set(alert.texts) - {"runbook"} == {"summary", "description"}
     assert alert.wait
+
+
+@pytest.mark.parametrize("alert", ABOUT_ITSELF, ids=lambda alert: alert.name)
+def test_an_alert_about_tmcwatch_names_the_chapter_that_says_what_to_do(alert):
+    path, _, anchor = alert.texts["runbook"].partition("#")
+    headings = re.findall(r"^#+ (.+)$", (ROOT / path).read_text(), re.MULTILINE)
+    assert anchor in {heading.lower().replace(" ", "-") for heading in headings}
