@@ -47,6 +47,8 @@ metrics: {detail: ['name=~".+"']}
 http: {listen: "127.0.0.1:0"}
 grace: 10s
 """
+PAGE = 100
+"""Rows that TMC shows at once."""
 INBOX = """
 route: {receiver: inbox, group_by: [alertname, id], group_wait: 0s, group_interval: 1s}
 receivers: [{name: inbox, webhook_configs: [{url: "http://%s/"}]}]
@@ -60,7 +62,7 @@ BEHIND = 7_200
 class Stage:
     """A daemon that watches a simulated TMC, and a Prometheus that watches the daemon."""
 
-    control: str
+    control: httpx.Client
     daemon: Daemon
     prometheus: httpx.Client
     inbox: Receiver
@@ -99,16 +101,17 @@ class Stage:
         return []
 
     def fault(self, name: str, *, is_on: bool = True, **options: str) -> None:
-        url = f"{self.control}/faults/{name}"
-        answer = httpx.put(url, json=options) if is_on else httpx.delete(url)
+        method, path = "PUT" if is_on else "DELETE", f"/faults/{name}"
+        answer = self.control.request(method, path, json=options if is_on else None)
         assert answer.is_success, answer.text
 
-    def run(self, number: int, status: str, *, lasts: float = 1) -> str:
+    def run(self, number: int, status: str, *, lasts: float = 1, reason: str | None = None) -> str:
         """Let a run of a task end so; answers with the task's name."""
-        tasks = httpx.get(f"{self.control}/world").json()["tasks"]
+        tasks = self.control.get("/world").json()["tasks"]
         name, id_ = sorted(tasks.items())[number]
         wish = {"task_id": id_, "in_seconds": 0, "lasts_seconds": lasts, "ends": status}
-        assert httpx.post(f"{self.control}/task-runs", json=wish).is_success
+        wish |= {} if reason is None else {"reason": reason}
+        assert self.control.post("/task-runs", json=wish).is_success
         return str(name)
 
     def told(self, **labels: str) -> list[dict[str, Any]]:
@@ -134,9 +137,10 @@ def staged(folder: Path) -> Iterator[Stage]:
         watching(folder, api, control, down.address) as daemon,
         alertmanager(manager, folder / "alertmanager", INBOX % inbox.address) as peer,
         prometheus(server, folder / "prometheus", scraping(daemon, peer, folder)) as address,
+        httpx.Client(base_url=control, timeout=10) as simulator,
         httpx.Client(base_url=address, timeout=10) as client,
     ):
-        yield Stage(control, daemon, client, inbox)
+        yield Stage(simulator, daemon, client, inbox)
 
 
 @contextmanager

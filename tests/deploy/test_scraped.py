@@ -5,7 +5,7 @@ import pytest
 from tests.deploy.dashboards.asked import choices, queries, with_exemplars
 from tests.deploy.expressions import compared
 from tests.deploy.rules import RULES, SHIPPED, rules_in
-from tests.deploy.scraped import staged
+from tests.deploy.scraped import PAGE, staged
 from tests.process.processes import eventually
 
 EVERY = [rule for path in RULES for rule in rules_in(path)]
@@ -32,13 +32,19 @@ def calm(stage):
 @pytest.fixture(scope="module")
 def troubled(stage, calm):  # noqa: ARG001 - only once it was seen that all was well
     """Let happen what rules and panels are about; answers with the name of a failed task."""
-    stage.run(2, "EXECUTION_SUCCESS", lasts=3600)
     stage.run(0, "EXECUTION_SUCCESS")
+    stage.run(4, "DEPLOY_FAILED", reason="PARALLEL_EXECUTION_FORBIDDEN")
     failed = stage.run(3, "EXECUTION_SUCCESS")
     stage.until(f"{succeeded(failed)} > time() - 600")
     stage.run(3, "EXECUTION_FAILED")
     stage.until('increase(tmcwatch_workspace_executions_total{result="failed"}[1m]) > 0')
+    stage.until("increase(tmcwatch_misfires_total[1m]) > 0")
     stage.until("tmcwatch_outbox_oldest_timestamp_seconds")
+    for _ in range(PAGE + 1):  # of one page the order says nothing
+        stage.run(2, "EXECUTION_SUCCESS", lasts=3600)
+    stage.fault("unstable_order")
+    stage.until("increase(tmcwatch_window_rereads_total[1m]) > 0")
+    stage.fault("unstable_order", is_on=False)
     stage.fault("unknown_status")
     stage.run(1, "EXECUTION_SUCCESS")
     stage.until("tmcwatch_unrecognised_statuses_total")

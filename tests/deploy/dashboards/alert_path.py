@@ -142,11 +142,11 @@ def _sent() -> list[Panel]:
         bars(
             About(
                 "Attempts that failed",
-                "By reason; most are repeated later. The very first with some reason is not seen "
-                "to come: the details count it.",
+                "By reason; most are repeated later.",
                 limits=ANY_IS_ODD,
+                empty="none",
             ),
-            Line(failures, "{{receiver}} {{reason}}"),
+            Line(f"{failures} > 0", "{{receiver}} {{reason}}"),
         ),
     ]
 
@@ -208,7 +208,7 @@ def _details() -> list[Panel]:
             Line(f"clamp_min({_PARKED_UNTIL} - time(), 0)", _BY_RECEIVER),
         ),
         lines(
-            About("Alerts firing by rule", "How many were open."),
+            About("Alerts firing by rule", "How many were open.", empty="none"),
             Line(f"{level('alerts_firing', 'rule, severity')} > 0", "{{rule}} ({{severity}})"),
         ),
         rows(

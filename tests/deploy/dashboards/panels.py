@@ -235,6 +235,8 @@ def _over_time(about: About, shown: Sequence[Line]) -> timeseries.Panel:
         if line.has_examples:
             target = target.exemplar(exemplar=True)
         panel = panel.with_target(target)
+    if about.empty != NO_DATA:
+        panel = panel.no_value(about.empty)
     return _introduced(panel, about)
 
 

@@ -1,5 +1,7 @@
 """The lower half of the overview: does tmcwatch itself see everything?"""
 
+from dataclasses import replace
+
 from tests.deploy.dashboards.frame import Section
 from tests.deploy.dashboards.panels import (
     ANY,
@@ -146,6 +148,7 @@ def _open() -> list[Panel]:
                 "Longest open run",
                 "Age of the open run that was triggered first; nothing where none is open.",
                 unit=Unit.SECONDS,
+                empty="none is open",
             ),
             Line(oldest, "{{account}} {{kind}} {{phase}}"),
         ),
@@ -204,13 +207,14 @@ def _odd() -> list[Panel]:
     backfilled = growth("backfilled_executions_total", WORKSPACE, WORKSPACES)
     unknown = level("unrecognised_statuses_total", f"{LIST}, status", ACCOUNTS)
     skew = Limits(attention=30, alarm=60)
+    statuses = third("Unknown statuses", "Runs ever seen with a status that is not known.", ANY)
     return [
         bars(
             third("Seen long after their end", "Ends that are counted nowhere else."),
             Line(f"sum by ({LIST}) ({backfilled})", _BY_LIST),
         ),
         lines(
-            third("Unknown statuses", "Runs ever seen with a status that is not known.", ANY),
+            replace(statuses, empty="none"),
             Line(unknown, "{{account}} {{kind}} {{status}}"),
         ),
         lines(

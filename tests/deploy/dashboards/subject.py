@@ -114,7 +114,7 @@ def _history() -> list[Panel]:
             Line(level("consecutive_failures", SUBJECT, _ITSELF), one),
         ),
         lines(
-            About("Time since the last success", _SAW, unit=Unit.SECONDS),
+            About("Time since the last success", _SAW, unit=Unit.SECONDS, empty="none yet"),
             Line(age("last_success_timestamp_seconds", SUBJECT, _ITSELF), one),
         ),
         _run_time(),
@@ -131,6 +131,7 @@ def _run_time() -> Panel:
             "configuration chooses it.",
             unit=Unit.SECONDS,
             width=24,
+            empty="not chosen by metrics.detail",
         ),
         Line(level("last_duration_seconds", SUBJECT, _ITSELF), "newest run"),
         Line(usual, "usual"),
@@ -182,10 +183,10 @@ def _outcome() -> list[Panel]:
         bars(
             About(
                 "Misfires in its workspace",
-                "Runs that TMC could not start, by its reason. The very first with "
-                "some reason is not seen to come: the results below count it.",
+                "Runs that TMC could not start, by its reason.",
+                empty="none",
             ),
-            Line(_of_workspace("misfires_total", "reason"), "{{reason}}"),
+            Line(f"{_of_workspace('misfires_total', 'reason')} > 0", "{{reason}}"),
         ),
     ]
 
@@ -200,7 +201,9 @@ def _details() -> list[Panel]:
     return [
         bars(
             About(
-                "Ends in its workspace by result", "Runs of its kind that ended, by every result."
+                "Ends in its workspace by result",
+                "Runs of its kind that ended, by every result.",
+                empty="none",
             ),
             Line(f"{_of_workspace('workspace_executions_total', 'result')} > 0", "{{result}}"),
         ),
