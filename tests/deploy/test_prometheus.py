@@ -13,12 +13,12 @@ EVERY = [rule for path in RULES for rule in rules_in(path)]
 ABOUT_ITSELF = [rule for rule in rules_in(SHIPPED / "rules/tmcwatch.yaml") if rule.is_alert]
 ALERTS = [rule for rule in EVERY if rule.is_alert]
 RECORDED = {rule.name: rule for rule in EVERY if not rule.is_alert}
-SCRAPED = {"job", "instance", "pod"}
+SCRAPED = {"job", "instance", "namespace", "pod"}
 """Labels that Prometheus adds."""
 FOREIGN = {
     "up": SCRAPED,
     "process_start_time_seconds": SCRAPED,
-    "ALERTS": {"alertname", "alertstate", "account"},
+    "ALERTS": {"alertname", "alertstate", "account", "namespace"},
 }
 
 
