@@ -19,6 +19,7 @@ from sqlalchemy import Connection, func, select, update
 
 from tests.benchmarks.machine import figure, plain, quantile
 from tests.benchmarks.running import ROOT, simulated, until, written
+from tmcwatch.app.collecting import spare_what_is_loaded
 from tmcwatch.app.daemon import Daemon
 from tmcwatch.app.world import real_world
 from tmcwatch.config import load
@@ -128,6 +129,7 @@ async def _daemon(config: Path):
     metrics = Metrics(version="benchmark")
     with config.with_suffix(".log").open("w") as log:
         configure("info", "json", stream=log, clock=world.now, on_message=metrics.logged)
+        spare_what_is_loaded()
         daemon = Daemon(config, load(config, environ={}), world, metrics)
         async with anyio.create_task_group() as group:
             group.start_soon(daemon.run)

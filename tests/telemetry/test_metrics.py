@@ -16,11 +16,19 @@ from prometheus_client.parser import text_string_to_metric_families as text_fami
 from tests.telemetry.snapshots import NOON, PROD, busy, counted, listed, owed, snapshot, task
 from tmcwatch.domain.certificate import Doubt
 from tmcwatch.domain.delivery import Failure
-from tmcwatch.domain.execution import ExecutionId, Kind, Phase, SubjectId, Transition, Trigger
+from tmcwatch.domain.execution import (
+    AccountName,
+    ExecutionId,
+    Kind,
+    Phase,
+    SubjectId,
+    Transition,
+    Trigger,
+)
 from tmcwatch.domain.muting import Suppression
 from tmcwatch.domain.usual import RunTimes
 from tmcwatch.telemetry.exemplars import MOST
-from tmcwatch.telemetry.families import BY_NAME, FAMILIES, FORBIDDEN_LABELS, documented
+from tmcwatch.telemetry.families import BY_NAME, FAMILIES, FORBIDDEN_LABELS, Type, documented
 from tmcwatch.telemetry.lines import Form
 from tmcwatch.telemetry.metrics import Metrics
 
@@ -306,6 +314,34 @@ def test_a_failed_reload_keeps_the_time_of_the_last_good_one(metrics):
     assert value(metrics, None, "config_last_reload_successful") == 0
     name = "config_last_reload_success_timestamp_seconds"
     assert value(metrics, None, name) == NOON.timestamp()
+
+
+def everything_of_an_account(metrics, account):
+    metrics.beat(account, "task", 10.0)
+    metrics.budget(account, "processing", rate=6.0, ceiling=30.0, paused_until=None)
+    metrics.look(account, "task", ok=True)
+    metrics.look(account, "plan", ok=False)
+    metrics.skew(account, 1.5)
+    metrics.throttled(account, "processing")
+
+
+def test_of_an_account_that_is_dropped_only_counters_stay_as_they_are(metrics):
+    metrics.expect(lists=[(PROD, Kind.TASK), (PROD, Kind.PLAN)])
+    everything_of_an_account(metrics, "prod")
+    metrics.expect(lists=[(AccountName("test"), Kind.TASK)])
+    left = {one.name for one in series_of(metrics, None) if one.labels.get("account") == "prod"}
+    assert "tmcwatch_api_throttled_total" in left
+    assert {BY_NAME[name].type for name in left} == {Type.COUNTER}
+    metrics.expect(lists=[(PROD, Kind.TASK)])
+    assert value(metrics, None, "api_throttled_total", {"account": "prod"}) == 1
+
+
+def test_a_list_that_is_no_longer_watched_does_not_keep_its_account_down(metrics):
+    metrics.expect(lists=[(PROD, Kind.TASK), (PROD, Kind.PLAN)])
+    everything_of_an_account(metrics, "prod")
+    assert value(metrics, None, "up", {"account": "prod"}) == 0
+    metrics.expect(lists=[(PROD, Kind.TASK)])
+    assert value(metrics, None, "up", {"account": "prod"}) == 1
 
 
 def test_a_pause_that_is_over_reads_as_zero(metrics):

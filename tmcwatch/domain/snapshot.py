@@ -1,7 +1,7 @@
 """A snapshot of what is known, for metrics and for people who ask."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from tmcwatch.domain.execution import AccountName, Kind, Phase, Subject, SubjectId
@@ -98,3 +98,18 @@ class Snapshot:
     """Those that are not over, by state: active or pending."""
     run_times: Mapping[Place, RunTimes] = field(default_factory=dict)
     """Of the tasks and plans that the config chooses."""
+
+    def of(self, lists: Collection[tuple[AccountName, Kind]]) -> "Snapshot":
+        """Answer with what belongs to these lists, and promotions of their accounts.
+
+        The store remembers what was watched before as well, but nothing changes it any more.
+        """
+        watched = {*lists, *((account, Kind.PROMOTION) for account, _ in lists)}
+        return replace(
+            self,
+            lists=tuple(one for one in self.lists if (one.account, one.kind) in watched),
+            subjects=tuple(
+                one for one in self.subjects if (one.account, one.subject.kind) in watched
+            ),
+            counters=tuple(one for one in self.counters if (one.account, one.kind) in watched),
+        )

@@ -38,6 +38,15 @@ SERIES = 50_000
 
 _END = b"# EOF\n"
 
+_OF_ACCOUNTS = (
+    "up",
+    "clock_skew_seconds",
+    "api_rate_requests_per_second",
+    "api_ceiling_requests_per_second",
+    "api_throttled_until_timestamp_seconds",
+)
+"""The gauges that every account has."""
+
 _LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
@@ -92,6 +101,7 @@ class Metrics:
         `audited` are accounts whose audit log is read; rules have their severities; `maintenance`
         tells by name whether it is under way at a moment.
         """
+        self._forget(set(self._known.lists) - set(lists), {account for account, _ in lists})
         self._known = Known(
             lists=tuple(lists),
             receivers=tuple(receivers),
@@ -113,6 +123,24 @@ class Metrics:
         """Have a counter at 0 for each of these as its last label."""
         for one in each:
             self._counters[counter].labels(*labels, one.value)
+
+    def _forget(
+        self, lists: Iterable[tuple[AccountName, Kind]], watched: Collection[AccountName]
+    ) -> None:
+        """Drop the gauges of lists that are no longer watched: nothing would change them again.
+
+        Counters stay as they are: one that came again at 0 would read as an increase.
+        """
+        for account, kind in lists:
+            self._gauges["beat_seconds"].remove_by_labels({"account": account, "kind": kind.value})
+            looks = self._looks.get(account, {})
+            looks.pop(kind.value, None)
+            if account not in watched:
+                self._looks.pop(account, None)
+                for name in _OF_ACCOUNTS:
+                    self._gauges[name].remove_by_labels({"account": account})
+            elif looks:
+                self._gauges["up"].labels(account).set(all(looks.values()))
 
     def limit(self, series: int) -> None:
         """Take so many series for the most that an answer may have."""
