@@ -10,7 +10,7 @@ COPY tmcwatch tmcwatch
 RUN python3 -m venv /opt/tmcwatch \
     && /opt/tmcwatch/bin/pip install --no-cache-dir --no-compile -c deploy/constraints.txt . \
     && /opt/tmcwatch/bin/pip uninstall --yes pip setuptools \
-    && /opt/tmcwatch/bin/python -m compileall -q /opt/tmcwatch/lib
+    && /opt/tmcwatch/bin/python -m compileall -q -j 0 /opt/tmcwatch/lib
 
 FROM ${BASE}
 ARG VERSION=0.1.0
