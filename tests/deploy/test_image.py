@@ -98,6 +98,12 @@ def test_the_image_that_is_built_runs_as_the_pod_of_the_chart(image, tmp_path):
     assert (tmp_path / "data/tmcwatch.db").exists()
 
 
+def test_the_store_is_sorted_where_there_is_room_for_it():
+    # A pod is evicted that writes more into its folder in memory than the chart allows.
+    (environ,) = lines_of("ENV")
+    assert f"SQLITE_TMPDIR={lines_of('VOLUME')[0]}" in environ.split()
+
+
 def test_what_the_image_adds_to_its_base_is_little(image):
     added = image.root / "opt/tmcwatch"
     files = [path for path in added.rglob("*") if path.is_file() and not path.is_symlink()]
