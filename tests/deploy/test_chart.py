@@ -63,8 +63,25 @@ def test_every_key_of_the_config_comes_out_as_it_went_in(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "text", ["  begins far in\nand goes on\n", "no end", "{{ counts }}: 1\n\n\n"]
+)
+def test_a_file_beside_the_config_comes_out_as_it_went_in(text):
+    made = rendered("--set-json", f"configFiles={json.dumps({'title.j2': text})}")
+    assert only(made, "ConfigMap")["data"]["title.j2"] == text
+
+
+def test_a_platform_may_choose_the_user_by_itself():
+    names = ("runAsUser", "runAsGroup", "fsGroup")
+    made = rendered("--set", ",".join(f"podSecurityContext.{name}=null" for name in names))
+    security = pod_of(made)["securityContext"]
+    assert security["runAsNonRoot"] is True
+    assert not security.keys() & set(names)
+
+
+@pytest.mark.parametrize(
     ("setting", "said"),
     [
+        ("configFiles.tmcwatch\\.yaml=x", "configFiles has tmcwatch.yaml"),
         ("existingSecret=", "existingSecret is empty"),
         ("config.grace=30s", "terminationGracePeriodSeconds is 30, but config.grace is 30s"),
         ("config.grace=1m5s", "config.grace is 1m5s"),

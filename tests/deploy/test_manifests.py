@@ -126,6 +126,12 @@ def test_the_config_loads_and_fits_the_pod(manifests, tmp_path):
     assert config.grace.total_seconds() < pod["terminationGracePeriodSeconds"]
     written = {each["mountPath"] for each in container["volumeMounts"] if not each.get("readOnly")}
     assert str(config.store.path.parent) in written
+    mounted = {each["mountPath"] for each in container["volumeMounts"]}
+    named = (
+        *(one.token_file for one in config.accounts),
+        *(one.file for one in config.http.tokens),
+    )
+    assert {str(file.parent) for file in named if file} == {"/run/secrets/tmcwatch"} <= mounted
 
 
 def test_secrets_and_config_are_folders_that_change_with_their_content(manifests):

@@ -76,12 +76,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{/* The files of the config folder. */}}
 {{- define "tmcwatch.configFiles" -}}
-tmcwatch.yaml: |
-  {{- toYaml .Values.config | nindent 2 }}
-{{- range $name, $content := .Values.configFiles }}
-{{ $name }}: |
-  {{- $content | nindent 2 }}
-{{- end }}
+{{- merge (dict "tmcwatch.yaml" (toYaml .Values.config)) .Values.configFiles | toYaml -}}
 {{- end -}}
 
 {{/* What would not work is said before anything is changed. */}}
@@ -101,6 +96,9 @@ tmcwatch.yaml: |
 {{- end -}}
 {{- if and (not $isMounted) (contains "/run/secrets/tmcwatch/" (toJson .Values.config)) -}}
 {{- fail "config names files in /run/secrets/tmcwatch, but existingSecret is empty: name a Secret, or mount them there by extraVolumeMounts" -}}
+{{- end -}}
+{{- if hasKey .Values.configFiles "tmcwatch.yaml" -}}
+{{- fail "configFiles has tmcwatch.yaml, which config makes: give it another name" -}}
 {{- end -}}
 {{- if and .Values.ingress.enabled (not (include "tmcwatch.host" .)) -}}
 {{- fail "ingress.enabled is true, but no host is known: set config.http.external_url, or ingress.host" -}}
