@@ -46,6 +46,10 @@ def test_what_only_the_pod_can_fill_in_is_let_through(name):
     assert "${FILLED}" in only(made, "ConfigMap")["data"]["tmcwatch.yaml"]
 
 
+def test_a_way_of_telling_that_another_package_brings_is_let_through():
+    rendered("--set-json", 'config.receivers=[{"name": "log", "pager": {"number": 1}}]')
+
+
 def test_the_schema_of_the_values_knows_the_config_as_it_is():
     values = json.loads(VALUES.read_text())
     again = with_config(values, json.loads(CONFIG.read_text()))
