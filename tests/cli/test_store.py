@@ -161,14 +161,56 @@ def test_another_database_is_wrong_configuration(call, config):
     assert "a SQLite file" in result.stderr
 
 
-def test_a_backup_holds_what_an_open_store_has_and_is_read_by_its_owner_alone(said, store, copied):
+def test_a_backup_holds_what_an_open_store_has(said, store, copied):
     result = said("backup", copied)
     assert result.exit_code == 0
     assert f"copied to {copied} ({copied.stat().st_size:,} bytes)" in result.stdout
     remember(store, "after")
     assert names_in(copied) == ["before"]
-    assert copied.stat().st_mode & 0o777 == 0o600
     assert [one.name for one in copied.parent.glob("copied*")] == ["copied.db"]
+
+
+@pytest.fixture(params=[(0o022, 0o640), (0o002, 0o660), (0o077, 0o600)])
+def mode(request):
+    """Set a umask, and give the mode that follows from it."""
+    umask, mode = request.param
+    before = os.umask(umask)
+    yield mode
+    os.umask(before)
+
+
+def mode_of(path):
+    return path.stat().st_mode & 0o777
+
+
+def test_no_file_of_the_store_is_for_others_and_the_umask_says_what_the_group_may(
+    said, mode, path, copied
+):
+    run(path, (OLD_STORES / "0003.sql").read_text())
+    path.chmod(mode)
+    said("backup", copied)
+    path.unlink()
+    said("restore", copied)
+    store = open_store(url_of(path))
+    remember(store, "a log beside it")
+    made = sorted(path.parent.glob("*.db*"))
+    suffixes = ("", f".before-{HEAD}", ".lock", "-shm", "-wal")
+    assert {one.name for one in made} == {"copied.db", *(f"tmcwatch.db{one}" for one in suffixes)}
+    assert {mode_of(one) for one in made} == {mode}
+    store.close()
+
+
+def test_a_new_store_is_not_for_others(mode, path):
+    open_store(url_of(path)).close()
+    assert mode_of(path) == mode
+
+
+def test_a_restored_store_is_for_whom_the_store_was(said, store, path, copied):
+    said("backup", copied)
+    store.close()
+    path.chmod(0o604)
+    assert said("restore", copied).exit_code == 0
+    assert mode_of(path) == 0o604
 
 
 def test_a_backup_does_not_wait_for_a_transaction_under_way(said, store, copied):

@@ -61,7 +61,8 @@ def tables_of(path: Path) -> set[str]:
 
 
 def copies_in(folder: Path) -> list[str]:
-    return sorted(one.name for one in folder.iterdir() if one.name != "watch.db")
+    ours = ("watch.db", "watch.db.lock")
+    return sorted(one.name for one in folder.iterdir() if one.name not in ours)
 
 
 @pytest.mark.parametrize("revision", REVISIONS[:-1])
@@ -72,9 +73,34 @@ def test_a_store_behind_is_copied_before_it_is_migrated(path, revision):
     kept = path.with_name(f"watch.db.before-{HEAD}")
     assert (revision_of(path), revision_of(kept)) == (HEAD, revision)
     assert copies_in(path.parent) == [kept.name]
-    assert kept.stat().st_mode & 0o777 == 0o600
     assert [log["event"] for log in logs] == ["store_copied", "store_migrated"]
     assert (logs[0]["copy"], logs[0]["bytes"]) == (str(kept), kept.stat().st_size)
+
+
+def test_the_copies_of_the_last_two_migrations_are_kept_and_older_ones_removed(path):
+    old(path, "0003")
+    for revision in ("0001", "0003", "0004"):
+        opening.copy_before(path, revision).touch()
+    dear = [opening.copy_before(path, NEXT), path.with_name("watch.db.replaced-x")]
+    for one in dear:
+        one.touch()
+    with capture_logs() as logs:
+        open_store(url_of(path)).close()
+    kept = [opening.copy_before(path, revision) for revision in ("0004", HEAD)]
+    assert copies_in(path.parent) == sorted(one.name for one in (*kept, *dear))
+    assert [log["copy"] for log in logs if log["event"] == "store_copy_removed"] == [
+        str(opening.copy_before(path, revision)) for revision in ("0001", "0003")
+    ]
+
+
+def test_a_migration_that_fails_removes_no_copy(path):
+    old(path, "0003")
+    run(path, "CREATE TABLE notes (sequence)")
+    for revision in ("0001", "0002", "0003"):
+        opening.copy_before(path, revision).touch()
+    with pytest.raises(StoreError, match="table notes already exists"):
+        open_store(url_of(path))
+    assert len(copies_in(path.parent)) == 4
 
 
 def test_a_new_store_and_one_at_the_schema_are_not_copied(path):

@@ -59,7 +59,7 @@ def backup(*, target: Path, force: bool, path: Path, as_json: bool) -> None:
 
     It appears under its name when it is whole, and only its owner may read it.
     """
-    from tmcwatch.store.copying import copy, require_room  # noqa: PLC0415
+    from tmcwatch.store.copying import copy  # noqa: PLC0415
     from tmcwatch.store.engine import StoreError  # noqa: PLC0415
 
     store = _store_of(path)
@@ -69,7 +69,6 @@ def backup(*, target: Path, force: bool, path: Path, as_json: bool) -> None:
     if target.exists() and not force:
         raise wrong_usage(f"tmcwatch store backup: {target} is there already: --force replaces it")
     try:
-        require_room(store, f"the copy {target}", on=target.parent)
         size = copy(store, target)
     except StoreError as error:
         raise unreachable(f"store: {error}") from error
@@ -120,7 +119,7 @@ def restore(*, source: Path, path: Path, as_json: bool) -> None:
 def _store_of(path: Path, *, must_exist: bool = True) -> Path:
     """Answer with the store's file; what else the configuration names need not be there."""
     from tmcwatch.config import ConfigError, load  # noqa: PLC0415
-    from tmcwatch.store.opening import path_of  # noqa: PLC0415
+    from tmcwatch.store.engine import path_of  # noqa: PLC0415
 
     try:
         config = load(path, environ=os.environ)
