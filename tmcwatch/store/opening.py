@@ -74,8 +74,8 @@ def _prepared(connection: Connection, path: Path) -> str:
     if revision not in REVISIONS and not _is_readable(connection, tables):
         raise StoreError(
             f"{path}: the store has schema {revision}, written by a newer tmcwatch; this version "
-            f"knows {REVISIONS[-1]}: run the newer version, or restore the copy from before it, "
-            f"{copy_before(path, revision).name}"
+            f"knows {REVISIONS[-1]}: run the newer version, or go back to the copy from before "
+            f"it: tmcwatch store restore {copy_before(path, revision)}"
         )
     # A store that can be read but not written is found now, not at the first execution.
     connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
