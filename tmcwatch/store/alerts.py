@@ -105,7 +105,7 @@ _HIDDEN = (
     )
     .exists()
 )
-_ORPHANED = (
+ORPHANED = (
     select(alerts)
     .join(
         subjects,
@@ -193,7 +193,7 @@ def orphaned_alerts(connection: Connection) -> tuple[Alert, ...]:
 
     Gone is what TMC no longer lists, though it might.
     """
-    return tuple(alert_of(values) for values in connection.execute(_ORPHANED))
+    return tuple(alert_of(values) for values in connection.execute(ORPHANED))
 
 
 def open_alerts_of(connection: Connection, rules: Iterable[str]) -> tuple[Alert, ...]:
