@@ -34,7 +34,7 @@ def calm_round(
     glance = Glance(
         now=now,
         decided=CURSOR,
-        marks=[watching_mark(account) for account in settings.accounts],
+        marks=frozenset(watching_mark(account) for account in settings.accounts),
         outage=AWAY,
         flushed_by=now + news_within,
         opened_since=now - news_within,

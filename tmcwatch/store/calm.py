@@ -1,12 +1,13 @@
 """Whether there is anything to decide on: asked at once, as nearly every round finds nothing."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     bindparam,
     exists,
     false,
@@ -18,6 +19,7 @@ from sqlalchemy import (
 
 from tmcwatch.domain.execution import Phase
 from tmcwatch.store.alerts import ORPHANED
+from tmcwatch.store.among import is_among
 from tmcwatch.store.groups import NEXT_FLUSH
 from tmcwatch.store.moments import loaded, stored
 from tmcwatch.store.schema import (
@@ -39,7 +41,7 @@ class Glance:
     now: datetime
     decided: str
     """The cursor behind which transitions were decided on."""
-    marks: Collection[str]
+    marks: frozenset[str]
     """The cursors of what is told once: there once it was told."""
     outage: str
     """The rule of conditions that are decided on for as long as they last."""
@@ -83,10 +85,6 @@ _NEWS = or_(
     exists().where(alerts.c.held == true()),
     exists(select(storms.c.receiver)),
     exists().where(conditions.c.rule == bindparam("outage"), conditions.c.until.is_(None)),
-    select(func.count(cursors.c.name))
-    .where(cursors.c.name.in_(bindparam("marks", expanding=True)))
-    .scalar_subquery()
-    < bindparam("all_marks"),
 )
 _SLOW_NEWS = or_(
     _place("expired") <= bindparam("expired_since"),
@@ -94,7 +92,7 @@ _SLOW_NEWS = or_(
     exists().where(
         executions.c.open,
         executions.c.subject.is_not(None),
-        executions.c.phase.in_([Phase.WAITING.value, Phase.STOPPING.value]),
+        is_among(executions.c.phase, [Phase.WAITING.value, Phase.STOPPING.value]),
     ),
     exists().where(
         silences.c.starts_at <= bindparam("now"),
@@ -111,13 +109,22 @@ _NEXT = (
     .where(alerts.c.due_at > bindparam("now"), alerts.c.held == false())
     .scalar_subquery(),
 )
-_QUICK = select(_NEWS, *_NEXT)
-_THOROUGH = select(or_(_NEWS, _SLOW_NEWS), *_NEXT)
+
+
+@lru_cache(maxsize=4)  # what one config asks
+def _statement(
+    marks: frozenset[str], *, is_thorough: bool
+) -> Select[bool, *tuple[int | None, ...]]:
+    news = [_NEWS, _SLOW_NEWS] if is_thorough else [_NEWS]
+    if marks:
+        there = select(func.count(cursors.c.name)).where(is_among(cursors.c.name, sorted(marks)))
+        news.insert(1, there.scalar_subquery() < len(marks))
+    return select(or_(*news), *_NEXT)
 
 
 def calm(connection: Connection, glance: Glance) -> Calm | None:
     """Answer with how long it is calm, None where there is something to decide on."""
-    statement = _THOROUGH if glance.is_thorough else _QUICK
+    statement = _statement(glance.marks, is_thorough=glance.is_thorough)
     is_news, *moments = connection.execute(statement, _asked(glance)).one()
     if is_news:
         return None
@@ -128,8 +135,6 @@ def _asked(glance: Glance) -> dict[str, object]:
     asked: dict[str, object] = {
         "now": stored(glance.now),
         "decided": glance.decided,
-        "marks": list(glance.marks),
-        "all_marks": len(glance.marks),
         "outage": glance.outage,
         "flushed_by": stored(glance.flushed_by),
         "opened_since": stored(glance.opened_since),
