@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import perf_counter
+from time import perf_counter, process_time
 
 import anyio
 from sqlalchemy import Connection, func, select, update
@@ -57,17 +57,21 @@ Scrape = tuple[float, float, int, int]
 
 @dataclass(slots=True)
 class Ticker:
-    """Wants to run every 10 ms, and takes note of how much later it did."""
+    """Wants to run every 10 ms, and takes note of how much later it did.
+
+    What it was late while this process had no processor is the machine's doing, and left out.
+    """
 
     at: list[float] = field(default_factory=list)
     late: list[float] = field(default_factory=list)
 
     async def run(self) -> None:
         while True:
-            began = perf_counter()
+            began, used = perf_counter(), process_time()
             await anyio.sleep(TICK)
             self.at.append(perf_counter())
-            self.late.append(self.at[-1] - began - TICK)
+            late = self.at[-1] - began - TICK
+            self.late.append(max(min(late, process_time() - used), 0.0))
 
     def between(self, began: float, ended: float) -> Sequence[float]:
         # Up to the first tick after the end: what held it up may have begun before.

@@ -37,11 +37,18 @@ def test_what_is_started_is_a_command(name):
 
 
 def test_the_config_loads_and_watches_the_simulator():
-    config = load(DEPLOY / "compose/tmcwatch.yaml", environ={})
+    config = load(DEPLOY / "compose/tmcwatch/tmcwatch.yaml", environ={})
     assert SERVICES["tmcwatch"]["network_mode"] == "service:simulator"
     assert [account.name for account in config.accounts] == ["simulated"]
     assert f":{config.http.port}" in SERVICES["simulator"]["ports"][0]
     assert str(config.store.path.parent) == "/data"
+
+
+def test_the_config_is_mounted_as_a_folder_so_that_a_change_of_it_is_seen():
+    command = SERVICES["tmcwatch"]["command"]
+    assert "/etc/tmcwatch/tmcwatch.yaml" in command
+    (folder,) = (source for source, target in mounts_of("tmcwatch") if target == "/etc/tmcwatch")
+    assert (DEPLOY / folder / "tmcwatch.yaml").is_file()
 
 
 def test_prometheus_scrapes_what_tmcwatch_listens_on():

@@ -10,7 +10,7 @@ import anyio
 import structlog
 from anyio.streams.memory import MemoryObjectSendStream
 
-from tmcwatch.alerting.deciding import CURSOR
+from tmcwatch.alerting.calm import CURSOR
 from tmcwatch.alerting.maintaining import is_in_force
 from tmcwatch.alerting.mirroring import alerts_for
 from tmcwatch.alerting.service import Alerter

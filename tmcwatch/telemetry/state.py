@@ -156,15 +156,14 @@ def _of_workspaces(subjects: Sequence[SubjectState], stored: _Stored) -> Iterato
 
 
 def _workspaces(subjects: Sequence[SubjectState], stored: _Stored) -> Sequence[Labels]:
-    found = {_workspace(one) for one in subjects}
+    raw = {
+        (one.account, one.subject.environment, one.subject.workspace, one.subject.kind.value)
+        for one in subjects
+    }
+    found: set[Labels] = {tuple(map(writable, names)) for names in raw}
     for metric in ("executions_total", "misfires_total", *_WITHOUT_LABEL, *_HISTOGRAMS):
         found.update(stored[metric])
     return sorted(found)
-
-
-def _workspace(one: SubjectState) -> Labels:
-    environment, workspace = writable(one.subject.environment), writable(one.subject.workspace)
-    return one.account, environment, workspace, one.subject.kind.value
 
 
 def _histogram(family: Family, by_workspace: Mapping[Labels, Mapping[str, float]]) -> Metric:

@@ -65,7 +65,7 @@ def _offers(snapshot: Snapshot, exemplars: Exemplars | None) -> Iterator[_Offer]
 
     Of a very large tenant few fit: those that alert rules are about come before the others.
     """
-    labelled = [(one, _labels(one)) for one in snapshot.subjects]
+    labelled = _labelled(snapshot.subjects)
     yield _Offer(
         family=named("executions_total"),
         size=len(_RESULTS) * len(labelled),
@@ -128,14 +128,15 @@ def _infos(name: str, labelled: _Labelled) -> Iterator[str]:
         yield line(name, f"{written},{label('name', one.subject.name)}", 1)
 
 
-def _labels(one: SubjectState) -> str:
-    subject = one.subject
-    return labels(
-        {
-            "account": one.account,
-            "environment": subject.environment,
-            "workspace": subject.workspace,
-            "kind": subject.kind.value,
-            "id": subject.id,
-        }
-    )
+def _labelled(subjects: Sequence[SubjectState]) -> _Labelled:
+    """Write the labels of each; those of a workspace once for all that are in it."""
+    workspaces: dict[tuple[str, str, str, Kind], str] = {}
+    found = []
+    for one in subjects:
+        subject = one.subject
+        place = one.account, subject.environment, subject.workspace, subject.kind
+        if (workspace := workspaces.get(place)) is None:
+            names = ("account", "environment", "workspace", "kind")
+            workspace = workspaces[place] = labels(dict(zip(names, place, strict=True)))
+        found.append((one, f"{workspace},{label('id', subject.id)}"))
+    return found
