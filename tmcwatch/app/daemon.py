@@ -88,6 +88,8 @@ class Daemon:
     async def run(self) -> None:
         """Watch until stopped by SIGTERM, SIGINT or `stop`."""
         log.info("started", version=__version__, listen=self.address, config=str(self._path))
+        metrics = self.parts.metrics
+        counted = Supervision(began=metrics.loop, restarted=metrics.restarted)
         try:
             async with anyio.create_task_group() as outer:
                 for name, service in (
@@ -95,7 +97,7 @@ class Daemon:
                     ("signals", self._obey_signals),
                     ("config", self._follow_file),
                 ):
-                    outer.start_soon(keep_running, name, service, Supervision())
+                    outer.start_soon(keep_running, name, service, counted)
                 await self._watch()
                 outer.cancel_scope.cancel()
         finally:

@@ -15,6 +15,9 @@ from tmcwatch.store.schema import compatibility, metadata
 TOLD = 5
 """So many problems of one kind are told in words; a broken file has thousands."""
 
+_POINTERS = (("members", "alert", "alerts", "id"), ("members", "group_key", "groups", "key"))
+"""What points to what by an agreement of the code: table and column, twice."""
+
 _UNREADABLE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -75,9 +78,14 @@ def _references(connection: sqlite3.Connection) -> str:
         f"{table}: row {row} points to nothing in {parent}"
         for table, row, parent, _ in connection.execute("PRAGMA foreign_key_check")
     ]
+    for table, column, parent, key in _POINTERS:
+        if {table, parent} <= _names(connection, "table"):
+            query = f"SELECT {column} FROM {table} EXCEPT SELECT {key} FROM {parent}"  # noqa: S608 - our own names
+            lost = [str(value) for (value,) in connection.execute(query)]
+            found += [f"{table}: {column} {value} is not in {parent}" for value in lost]
     if found:
         raise _WrongError(_some(found))
-    return "no row points to nothing"
+    return "every member of a group of alerts has its group and its alert"
 
 
 def _schema(connection: sqlite3.Connection) -> str:
@@ -120,7 +128,10 @@ def _room(connection: sqlite3.Connection) -> str:
 
 
 def _revision(connection: sqlite3.Connection) -> str:
-    if "alembic_version" not in _names(connection, "table"):
+    tables = _names(connection, "table")
+    if not tables:
+        raise _WrongError("empty: tmcwatch makes a store of it when it starts on it")
+    if "alembic_version" not in tables:
         raise _WrongError("something else, not a store of tmcwatch")
     found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return str(found[0]) if found else "none"
