@@ -21,7 +21,7 @@ mount -t proc proc {root}/proc
 mount --rbind /dev {root}/dev
 {mounts}
 mount -o remount,bind,ro {root}
-exec setpriv --no-new-privs chroot --userspec={user} --groups={groups} {root} {command}
+exec setpriv --no-new-privs {command}
 """
 NAMESPACES = ("--mount", "--pid", "--fork", "--kill-child")
 
@@ -29,16 +29,15 @@ NAMESPACES = ("--mount", "--pid", "--fork", "--kill-child")
 class Container:
     """A container that runs, as process 1 of its own, on a root that nobody can write."""
 
-    def __init__(self, begun: subprocess.Popen[bytes], image: Image, user: str) -> None:
+    def __init__(self, begun: subprocess.Popen[bytes], inside: Sequence[str]) -> None:
         (self.pid,) = eventually(lambda: _children(begun.pid))
         self._begun = begun
-        self._image = image
-        self._user, _, self._group = user.partition(":")
+        self._inside = inside
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command in it, as `kubectl exec` would."""
-        entered = ("--mount", "--pid", "--root", "--setuid", self._user, "--setgid", self._group)
-        return run(["nsenter", "--target", str(self.pid), *entered, *_inside(self._image, words)])
+        entered = ("nsenter", "--target", str(self.pid), "--mount", "--pid")
+        return run([*entered, *self._inside, *words])
 
     def facts(self) -> Mapping[str, Sequence[str]]:
         """What the kernel says of its process."""
@@ -56,21 +55,18 @@ def contained(
     image: Image, manifests: Sequence[Manifest], volumes: Mapping[str, Path], log: Path
 ) -> Iterator[Container]:
     """Run the container of a pod; a volume without a folder of ours is one in memory."""
-    pod, container = pod_of(manifests), container_of(manifests)
-    security = pod["securityContext"]
-    user = f"{security['runAsUser']}:{security['runAsGroup']}"
+    container = container_of(manifests)
+    inside = _inside(image, pod_of(manifests)["securityContext"])
     script = ENTERED.format(
         root=image.root,
         mounts="\n".join(_mounts(image.root, container["volumeMounts"], volumes)),
-        user=user,
-        groups=security["fsGroup"],
-        command=shlex.join(_inside(image, [*image.config["Entrypoint"], *container["args"]])),
+        command=shlex.join([*inside, *image.config["Entrypoint"], *container["args"]]),
     )
     with log.open("wb") as file:
         command = ["unshare", *NAMESPACES, "sh", "-c", script]
         begun = subprocess.Popen(command, stdout=file, stderr=file)
     try:
-        yield Container(begun, image, user)
+        yield Container(begun, inside)
     finally:
         begun.kill()
         begun.wait()
@@ -90,10 +86,12 @@ def _mounts(
             yield f"mount -o remount,bind,ro {target}"
 
 
-def _inside(image: Image, words: Sequence[str]) -> list[str]:
-    """Answer with a command in the folder, and with the variables, that the image says."""
-    start = ["/usr/bin/env", "--ignore-environment", f"--chdir={image.config['WorkingDir']}"]
-    return [*start, *image.config["Env"], *words]
+def _inside(image: Image, security: Mapping[str, int]) -> list[str]:
+    """Answer with what begins a command as the pod's user, where and with what the image says."""
+    user = f"--userspec={security['runAsUser']}:{security['runAsGroup']}"
+    start = ["chroot", user, f"--groups={security['fsGroup']}", str(image.root), "/usr/bin/env"]
+    folder = f"--chdir={image.config['WorkingDir']}"
+    return [*start, "--ignore-environment", folder, *image.config["Env"]]
 
 
 def _children(pid: int) -> list[int]:
