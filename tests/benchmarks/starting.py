@@ -11,7 +11,7 @@ from time import perf_counter
 from tests.benchmarks.absorbing import bodies, now_of, opened, rate, tenant
 from tests.benchmarks.machine import figure, median
 from tests.benchmarks.running import ROOT, daemon, free_port, ready, simulated, until, written
-from tmcwatch.alerting.deciding import CURSOR
+from tmcwatch.alerting.calm import CURSOR
 from tmcwatch.store.transitions import last_sequence, save_cursor
 
 TRIES = 5

@@ -44,6 +44,12 @@ def test_sigterm_ends_it_in_time_and_in_order(daemon):
     assert not daemon.logged("stopped_late")
 
 
+def test_restarts_of_every_part_are_counted_from_nothing(daemon):
+    exposition = daemon.answer("/metrics").text
+    for part in ("serving", "signals", "config", "tracking", "alerting", "tasks of prod"):
+        assert f'tmcwatch_restarts_total{{loop="{part}"}} 0.0' in exposition
+
+
 def test_ctrl_c_ends_it_just_as_well(daemon):
     daemon.signal(signal.SIGINT)
     assert daemon.ends() == 0

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import select
 
 from tests.domain.telling import LOAD, PROD, at, row
-from tmcwatch.alerting.deciding import Decided, decide
+from tmcwatch.alerting.calm import calm_round
+from tmcwatch.alerting.deciding import Decided, decide_in_full
 from tmcwatch.alerting.settings import AccountLinks, Receiver, Settings
 from tmcwatch.domain.built_in import BUILT_IN
 from tmcwatch.domain.delivery import Delivery
@@ -24,7 +25,7 @@ from tmcwatch.domain.observation import Looked, NamesRead
 from tmcwatch.domain.routing import Route
 from tmcwatch.store import outbox, schema
 from tmcwatch.store.alerts import newest_alerts
-from tmcwatch.store.engine import Store
+from tmcwatch.store.engine import Connection, Store
 from tmcwatch.store.facts import message_from
 from tmcwatch.tracking.absorbing import absorb, absorb_names
 
@@ -40,6 +41,7 @@ SETTINGS = Settings(
     receivers={"team": Receiver(targets=("team/webhook",))},
     accounts={},
 )
+NOTHING = Decided(more=False, owed=0, next_at=None, alerts=(), suppressed={})
 WATCHED = at(-600)
 WATCHED_ACCOUNTS = {PROD: AccountLinks()}
 """As a config has them that is settled; in rounds they would bring the opening digest."""
@@ -90,8 +92,21 @@ class Deciding:
         self.store.write(lambda connection: absorb(connection, look))
         return one
 
-    def round(self, minute: float) -> Decided:
-        return self.store.write(partial(decide, settings=self.settings, now=at(minute)))
+    def round(self, minute: float, *, is_thorough: bool = True) -> Decided:
+        """Decide in full; where a glance says that this would change nothing, it must not."""
+
+        def work(connection: Connection) -> Decided:
+            asked: dict[str, Any] = {"now": at(minute), "is_thorough": is_thorough}
+            calm = calm_round(connection, self.settings, **asked)
+            driver: Any = connection.connection.driver_connection
+            before = driver.total_changes
+            decided = decide_in_full(connection, self.settings, **asked)
+            if calm is not None:
+                assert driver.total_changes == before
+                assert decided == replace(NOTHING, next_at=calm.next_at)
+            return decided
+
+        return self.store.write(work)
 
     @property
     def facts(self) -> list[Message]:

@@ -8,7 +8,8 @@ from sqlalchemy import Connection, select
 
 from tests.domain.telling import LOAD, PROD, at, row
 from tests.services.deciding import SETTINGS, WATCHED, WATCHED_ACCOUNTS, Deciding, route, tree
-from tmcwatch.alerting.deciding import CURSOR, decide, settle
+from tmcwatch.alerting.calm import CURSOR
+from tmcwatch.alerting.deciding import decide, settle
 from tmcwatch.alerting.settings import AccountLinks, Receiver
 from tmcwatch.domain.alert import EndReason, Severity
 from tmcwatch.domain.execution import (

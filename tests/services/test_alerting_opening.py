@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.domain.telling import PROD, at
 from tests.services.deciding import SETTINGS, WATCHED, Deciding, route, tree
-from tmcwatch.alerting.deciding import CURSOR
+from tmcwatch.alerting.calm import CURSOR
 from tmcwatch.alerting.settings import AccountLinks
 from tmcwatch.domain.alert import Status
 from tmcwatch.domain.execution import (

@@ -12,7 +12,7 @@ from tmcwatch.domain.execution import ExecutionId, Phase, SubjectId
 from tmcwatch.store.opening import open_store
 
 GROWING = ("alerts", "executions", "transitions", "members", "groups", "deliveries")
-BOUNDED = ("ix_alerts_open", "ix_alerts_held")
+BOUNDED = ("ix_alerts_open", "ix_alerts_held", "ix_executions_open")
 """Indexes of a part of a table that stays small."""
 
 
@@ -61,6 +61,31 @@ def test_no_round_goes_through_all_that_there_ever_was(deciding):
     found += scans(deciding, 1.2)
     deciding.see(Phase.FAILED, 0.5, seen=1.5)
     assert found + scans(deciding, 1.7) + scans(deciding, 2) == []
+
+
+def statements(deciding: Deciding, minute: float, *, is_thorough: bool) -> int:
+    """Decide, and answer with how many statements that took."""
+    asked = 0
+
+    def count(*_call: Any) -> None:
+        nonlocal asked
+        asked += 1
+
+    def work(connection: Connection) -> None:
+        event.listen(connection, "before_cursor_execute", count)
+        decide(connection, deciding.settings, now=at(minute), is_thorough=is_thorough)
+
+    deciding.store.write(work)
+    return asked
+
+
+@pytest.mark.parametrize("is_thorough", [False, True])
+def test_a_round_without_news_asks_once_even_while_something_fires(deciding, is_thorough):
+    deciding.see(Phase.FAILED, 0)
+    deciding.round(0.2)
+    deciding.round(2)
+    deciding.round(2.1)
+    assert statements(deciding, 3, is_thorough=is_thorough) == 1
 
 
 def steps_of_backlog(path, runs: int) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
 
+from tmcwatch.alerting.calm import CURSOR, calm_round, watching_mark
 from tmcwatch.alerting.circumstances import Known, circumstances_of, known_at_first
 from tmcwatch.alerting.coming_due import come_due, due_next
 from tmcwatch.alerting.ending import forgotten, gone
@@ -51,7 +52,6 @@ from tmcwatch.store.transitions import (
     transitions_after,
 )
 
-CURSOR = "alerting"
 AT_ONCE = 500
 """Transitions, groups or stale alerts in one transaction."""
 
@@ -87,6 +87,21 @@ def decide(
     `since` is when this watching began, where that is known. What changes slowly, and of which no
     ring tells, is left out where it need not be thorough and no run ended.
     """
+    calm = calm_round(connection, settings, now=now, is_thorough=is_thorough)
+    if calm is not None:
+        return Decided(more=False, owed=0, next_at=calm.next_at, alerts=(), suppressed={})
+    return decide_in_full(connection, settings, now=now, since=since, is_thorough=is_thorough)
+
+
+def decide_in_full(
+    connection: Connection,
+    settings: Settings,
+    *,
+    now: datetime,
+    since: datetime | None = None,
+    is_thorough: bool = True,
+) -> Decided:
+    """Decide as `decide` does, however little there seems to be to decide on."""
     waiting = transitions_after(connection, cursor(connection, CURSOR), most=AT_ONCE)
     ready = _named_or_late(connection, waiting, now=now)
     holding = holding_of(connection, settings)
@@ -278,7 +293,7 @@ def _decided(
 def _openings(connection: Connection, settings: Settings, now: datetime) -> Iterable[Alert]:
     """Give the opening digest of each account whose history is read and that was not told of."""
     for account in accounts_with_history_read(connection) & settings.accounts.keys():
-        mark = f"watching:{account}"
+        mark = watching_mark(account)
         if cursor(connection, mark) or not cursor(connection, names_cursor(account)):
             continue
         save_cursor(connection, mark, 1)

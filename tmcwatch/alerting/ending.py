@@ -20,7 +20,9 @@ from tmcwatch.store.transitions import cursor, save_cursor
 LOOK_EVERY = timedelta(hours=1)
 """How often it is asked what has expired: a statement for each that is open for days."""
 
-_LOOKED = "expiry"
+LOOKED = "expiry"
+"""The cursor that says at which second that was."""
+
 _KINDS = {kind.value for kind in Kind}
 
 
@@ -33,9 +35,9 @@ def gone(connection: Connection, *, now: datetime) -> Iterator[Alert]:
 def forgotten(connection: Connection, *, now: datetime) -> Iterator[Alert]:
     """Give the verdicts that nobody has followed up for too long, ended; asked once an hour."""
     moment = int(now.timestamp())
-    if 0 <= moment - cursor(connection, _LOOKED) < LOOK_EVERY.total_seconds():
+    if 0 <= moment - cursor(connection, LOOKED) < LOOK_EVERY.total_seconds():
         return
-    save_cursor(connection, _LOOKED, moment)
+    save_cursor(connection, LOOKED, moment)
     for alert in stale_alerts(connection, now - EXPIRES_EARLIEST):
         over = expired(alert, after=_expires_after(connection, alert), now=now)
         if over is not None:

@@ -11,6 +11,7 @@ import structlog
 
 from tmcwatch import __version__
 from tmcwatch.app import Daemon, DaemonError, World, real_world
+from tmcwatch.app.collecting import spare_what_is_loaded
 from tmcwatch.cli.configured import configured
 from tmcwatch.cli.ending import found_wrong, unreachable
 from tmcwatch.cli.options import config_option, example
@@ -38,6 +39,7 @@ def command(*, path: Path) -> None:
     async def watch() -> None:
         await Daemon(path, config, world, metrics, reconfigured=configure_log).run()
 
+    spare_what_is_loaded()
     try:
         anyio.run(watch)
     except DaemonError as error:

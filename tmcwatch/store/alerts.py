@@ -24,6 +24,7 @@ from tmcwatch.domain.built_in import LASTING
 from tmcwatch.domain.execution import AccountName, Kind, SubjectId
 from tmcwatch.domain.inhibition import Sought
 from tmcwatch.domain.matcher import Operator
+from tmcwatch.store.among import is_among
 from tmcwatch.store.attention import attention_of
 from tmcwatch.store.moments import loaded, stored
 from tmcwatch.store.schema import alerts, subjects, workspaces
@@ -67,7 +68,7 @@ _SHARED = (
     .where(
         alerts.c.ends_at.is_(None),
         # In the index, which spares looking at all that is open.
-        alerts.c.kind.in_(["engine", "account"]),
+        is_among(alerts.c.kind, ["engine", "account"]),
         alerts.c.rule.in_(bindparam("asked_rules", expanding=True)),
     )
     .order_by(alerts.c.starts_at, alerts.c.id)
@@ -105,7 +106,7 @@ _HIDDEN = (
     )
     .exists()
 )
-_ORPHANED = (
+ORPHANED = (
     select(alerts)
     .join(
         subjects,
@@ -115,7 +116,7 @@ _ORPHANED = (
     )
     .where(
         alerts.c.ends_at.is_(None),
-        subjects.c.kind.in_([Kind.TASK.value, Kind.PLAN.value]),
+        is_among(subjects.c.kind, [Kind.TASK.value, Kind.PLAN.value]),
         or_(subjects.c.outside == true(), and_(subjects.c.listed == false(), ~_HIDDEN)),
     )
     .order_by(alerts.c.starts_at, alerts.c.id)
@@ -193,7 +194,7 @@ def orphaned_alerts(connection: Connection) -> tuple[Alert, ...]:
 
     Gone is what TMC no longer lists, though it might.
     """
-    return tuple(alert_of(values) for values in connection.execute(_ORPHANED))
+    return tuple(alert_of(values) for values in connection.execute(ORPHANED))
 
 
 def open_alerts_of(connection: Connection, rules: Iterable[str]) -> tuple[Alert, ...]:

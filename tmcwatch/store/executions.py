@@ -25,6 +25,7 @@ from tmcwatch.domain.execution import (
 )
 from tmcwatch.domain.lifecycle import ended_at
 from tmcwatch.domain.observation import Followed
+from tmcwatch.store.among import is_among
 from tmcwatch.store.moments import loaded, stored
 from tmcwatch.store.schema import executions
 
@@ -52,7 +53,7 @@ _OF_IDS = select(executions).where(
 _COMPLETED = select(executions.c.id, executions.c.phase).where(
     _OF_LIST,
     executions.c.id.in_(bindparam("asked_ids", expanding=True)),
-    executions.c.phase.in_([phase.value for phase in ENDS]),
+    is_among(executions.c.phase, [phase.value for phase in ENDS]),
     executions.c.detailed,
 )
 _NEW = insert(executions)

@@ -35,7 +35,7 @@ _DUE = (
     .order_by(groups.c.flush_at)
     .limit(bindparam("most"))
 )
-_NEXT_FLUSH = (
+NEXT_FLUSH = (
     select(groups.c.flush_at)
     .where(groups.c.flush_at.is_not(None), _CALM)
     .order_by(groups.c.flush_at)
@@ -139,7 +139,7 @@ def due_groups(connection: Connection, now: datetime, *, most: int) -> tuple[Gro
 
 def next_flush_at(connection: Connection) -> datetime | None:
     """Answer with when the next group is to be looked at, those in storms apart."""
-    return loaded(connection.execute(_NEXT_FLUSH).scalar())
+    return loaded(connection.execute(NEXT_FLUSH).scalar())
 
 
 def inhabited_groups(connection: Connection) -> tuple[Group, ...]:

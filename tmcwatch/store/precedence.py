@@ -3,6 +3,7 @@
 from sqlalchemy import ColumnElement, and_, bindparam, literal, or_, select
 
 from tmcwatch.domain.delivery import State
+from tmcwatch.store.among import is_among
 from tmcwatch.store.schema import deliveries
 
 OPEN = (State.PENDING.value, State.SENDING.value)
@@ -23,7 +24,7 @@ def is_next() -> ColumnElement[bool]:
     all that was owed before it, and all that is owed after waits for it.
     """
     earlier = deliveries.alias("earlier")
-    same_target = and_(earlier.c.target == deliveries.c.target, earlier.c.state.in_(OPEN))
+    same_target = and_(earlier.c.target == deliveries.c.target, is_among(earlier.c.state, OPEN))
     of_group = select(literal(1)).where(
         same_target,
         earlier.c.group_key == deliveries.c.group_key,
@@ -59,7 +60,7 @@ def may_be_merged() -> ColumnElement[bool]:
     summary = select(literal(1)).where(
         later.c.group_key == _STORM + deliveries.c.receiver,
         later.c.target == deliveries.c.target,
-        later.c.state.in_(OPEN),
+        is_among(later.c.state, OPEN),
     )
     return and_(
         deliveries.c.state == State.PENDING.value,

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, and_, bindparam, case, func, not_, or_, selec
 
 from tmcwatch.domain.execution import AccountName, ExecutionId, Kind, Phase, SubjectId, Trigger
 from tmcwatch.domain.stuck import Seen, Since, Stuck
+from tmcwatch.store.among import is_among
 from tmcwatch.store.moments import loaded, stored
 from tmcwatch.store.schema import capture, executions
 
@@ -21,7 +22,7 @@ _LONG = or_(
 # Built once: they are asked at every round. What runs is passed over in the index of open ones.
 _SEEN = select(
     capture.c.account, capture.c.kind, capture.c.head_at, capture.c.skew, capture.c.watched_from
-).where(capture.c.kind.in_([Kind.TASK.value, Kind.PLAN.value]), capture.c.away_to.is_(None))
+).where(is_among(capture.c.kind, [Kind.TASK.value, Kind.PLAN.value]), capture.c.away_to.is_(None))
 _HELD_UP = and_(
     executions.c.open,
     executions.c.account == bindparam("asked_account"),

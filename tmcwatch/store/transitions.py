@@ -7,6 +7,7 @@ from sqlalchemy import Connection, bindparam, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from tmcwatch.domain.execution import ENDS, AccountName, Kind, Phase, Transition, Trigger
+from tmcwatch.store.among import is_among
 from tmcwatch.store.executions import breakage_from, breakage_text
 from tmcwatch.store.moments import loaded, stored
 from tmcwatch.store.schema import cursors, transitions
@@ -24,7 +25,7 @@ _ENDS_AFTER = (
     )
     .where(
         transitions.c.sequence > bindparam("after"),
-        transitions.c.phase.in_(sorted(phase.value for phase in ENDS)),
+        is_among(transitions.c.phase, sorted(phase.value for phase in ENDS)),
     )
     .order_by(transitions.c.sequence)
 )
