@@ -124,9 +124,9 @@ async def test_a_version_that_cannot_read_the_store_says_what_to_do_and_that_hel
     old = this_version()
     new = next_version(tmp_path / "next", head=HEAD, readable_by=NEXT, upgrade=RENAMING)
     async with staged(tmp_path, CONFIG, slow=0, executions_per_second=4) as stage:
-        await told_by(old, stage)
         store = stage.config.with_name("tmcwatch.db")
-        new.opens(f"sqlite:///{store}")
+        for version in (old, new):
+            version.opens(f"sqlite:///{store}")
         refused = await done(old, stage, "run")
         copy = f"tmcwatch.db.before-{NEXT}"
         assert refused.returncode == 3
