@@ -172,7 +172,7 @@ def test_a_file_that_is_no_database_is_found_wrong(said, path):
     path.write_text("no database at all " * 1000)
     result = said("check")
     assert result.exit_code == 1
-    assert "pages: the file is damaged: file is not a database" in result.stderr
+    assert result.stderr == f"{path}: pages: the file is damaged: file is not a database\n"
 
 
 @pytest.mark.parametrize(("readable_by", "code"), [(HEAD, 0), ("0999", 1)])

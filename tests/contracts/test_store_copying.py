@@ -2,10 +2,10 @@
 
 import os
 import resource
+import shutil
 import signal
 from contextlib import contextmanager
 from pathlib import Path
-from shutil import disk_usage
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -79,7 +79,7 @@ def test_what_a_killed_copy_left_is_removed_before_its_room_is_needed(path, targ
     part = beside(target, ".part")
     for suffix in ("", "-journal", "-wal", "-shm"):
         beside(part, suffix).write_bytes(b"left")
-    usage = disk_usage(path.parent)
+    usage = shutil.disk_usage(path.parent)
     room = [10**12, 0]
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage._replace(free=room[part.exists()]))
     copy(path, target)
@@ -169,17 +169,36 @@ def test_every_name_of_a_folder_and_a_file_is_taken_as_it_is(tmp_path, name):
     assert all(one.name.startswith(name) for one in folder.iterdir())
 
 
-def test_a_folder_that_may_not_be_written_takes_no_copy(store, path):
-    nobody, before = 65_534, os.geteuid()
-    with TemporaryDirectory() as folder:
-        Path(folder).chmod(0o555)
-        for one in (path, *path.parent.glob("watch.db*"), *path.parents[:3]):
-            one.chmod(0o777)
-        if before == 0:
-            os.seteuid(nobody)
-        try:
-            with pytest.raises(StoreError, match="Permission denied"):
-                copy(path, Path(folder) / "copied.db")
-        finally:
-            os.seteuid(before)
-    note(store, "still works")
+@contextmanager
+def nobody():
+    """Be a user who owns nothing: root may read and write everything."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65_534)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+@pytest.fixture
+def closed_folder(store):
+    """Give a folder that may be read, but not written, with a store as a killed daemon left it."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        shutil.copy(store.url.removeprefix("sqlite:///"), folder / "killed.db")
+        (folder / "killed.db").chmod(0o444)
+        folder.chmod(0o555)
+        yield folder
+        folder.chmod(0o755)
+
+
+def test_a_folder_that_may_not_be_written_takes_no_copy(closed_folder):
+    source = closed_folder / "killed.db"
+    with nobody(), pytest.raises(StoreError, match="Permission denied"):
+        copy(source, closed_folder / "copied.db")
+
+
+def test_a_store_in_a_folder_that_may_not_be_written_says_what_helps(closed_folder):
+    with nobody(), pytest.raises(StoreError, match="run this as the user that tmcwatch runs as"):
+        examined(closed_folder / "killed.db")

@@ -20,6 +20,9 @@ from tmcwatch.store.examining import examined
 from tmcwatch.store.opening import copy_before, open_store
 from tmcwatch.store.restoring import restore
 
+# Python warns of a fork beside threads, which this child does not use.
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 MOST_STEPS = 300
 

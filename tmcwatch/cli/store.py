@@ -42,9 +42,9 @@ def command() -> None:
 @config_option
 @json_option
 def check(*, backup: Path | None, path: Path, as_json: bool) -> None:
-    """Check the store, or the back-up at PATH: pages, references, schema and room.
+    """Check the store, or the back-up at PATH.
 
-    Others may work on it meanwhile.
+    It looks at every page, at references, schema and room; others may work on it meanwhile.
     """
     store = backup.resolve() if backup else _store_of(path)
     findings = _examined(store)
@@ -71,10 +71,10 @@ def check(*, backup: Path | None, path: Path, as_json: bool) -> None:
 @config_option
 @json_option
 def backup(*, target: Path, force: bool, path: Path, as_json: bool) -> None:
-    """Copy the store to PATH, also while tmcwatch runs: one file, of one moment.
+    """Copy the store to PATH, also while tmcwatch runs.
 
-    It appears under its name when it is whole. Only its owner may read it, and its group as far as
-    the umask lets it.
+    The copy is one file, of one moment, and appears under its name when it is whole. Its owner may
+    read it, its group as far as the umask lets it, and nobody else.
     """
     from tmcwatch.store.copying import copy  # noqa: PLC0415
     from tmcwatch.store.engine import StoreError  # noqa: PLC0415
@@ -111,9 +111,10 @@ def backup(*, target: Path, force: bool, path: Path, as_json: bool) -> None:
 @config_option
 @json_option
 def restore(*, source: Path, path: Path, as_json: bool) -> None:
-    """Check the back-up at PATH, and make a copy of it the store; tmcwatch must be stopped.
+    """Make the back-up at PATH the store, if it is good.
 
-    The store that was there is kept beside it, its name ending in `.replaced-` and the moment.
+    tmcwatch must be stopped. The store that was there is kept beside it, its name ending in
+    `.replaced-` and the moment.
     """
     from tmcwatch.app import real_world  # noqa: PLC0415
     from tmcwatch.store import restoring  # noqa: PLC0415

@@ -13,6 +13,8 @@ from tmcwatch.store.holding import SHARED
 BESIDE = ("-wal", "-shm", "-journal")
 """What SQLite keeps next to a file while it is open; it belongs to that file alone."""
 
+_NOT_ALLOWED = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
+
 PAGES_AT_ONCE = 1_024
 """After so many the progress is told; 4 MB of them take some milliseconds."""
 
@@ -27,6 +29,16 @@ def connect(path: Path, *, mode: str = "ro") -> sqlite3.Connection:
         uri=True,
         isolation_level=None,
         timeout=BUSY_SECONDS,
+    )
+
+
+def explained(error: sqlite3.Error | OSError) -> str:
+    """Answer with what went wrong, and with what helps where SQLite's words do not say it."""
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _NOT_ALLOWED:
+        return str(error)
+    return (
+        f"{error}: where a store was not closed, SQLite makes files beside it: run this as the "
+        "user that tmcwatch runs as, or on a copy in a folder that may be written"
     )
 
 
@@ -68,7 +80,7 @@ def copy(
         synchronize(target.parent)
         return target.stat().st_size
     except (sqlite3.Error, OSError) as error:
-        raise StoreError(f"{source}: cannot be copied to {target}: {error}") from error
+        raise StoreError(f"{source}: cannot be copied to {target}: {explained(error)}") from error
 
 
 def synchronize(path: Path) -> None:

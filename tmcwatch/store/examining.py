@@ -2,12 +2,12 @@
 
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from tmcwatch.store.copying import connect, size_of
+from tmcwatch.store.copying import connect, explained, size_of
 from tmcwatch.store.engine import StoreError
 from tmcwatch.store.revisions import REVISIONS
 from tmcwatch.store.schema import compatibility, metadata
@@ -18,6 +18,7 @@ TOLD = 5
 _POINTERS = (("members", "alert", "alerts", "id"), ("members", "group_key", "groups", "key"))
 """What points to what by an agreement of the code: table and column, twice."""
 
+_NO_DATABASE = "file is not a database"
 _UNREADABLE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -37,10 +38,18 @@ def examined(path: Path) -> tuple[Finding, ...]:
         with closing(connect(path)) as connection:
             # One view for all checks.
             connection.execute("BEGIN")
-            found = [_looked(name, look, connection) for name, look in _LOOKS.items()]
-            return (*found, _disk(path))
+            return (*_all_looked_at(connection), _disk(path))
     except (sqlite3.Error, OSError) as error:
-        raise StoreError(f"{path}: {error}") from error
+        raise StoreError(f"{path}: {explained(error)}") from error
+
+
+def _all_looked_at(connection: sqlite3.Connection) -> Iterator[Finding]:
+    for name, look in _LOOKS.items():
+        finding = _looked(name, look, connection)
+        yield finding
+        if finding.text.endswith(_NO_DATABASE):
+            # The other looks would say it again.
+            return
 
 
 def _disk(path: Path) -> Finding:
