@@ -1,8 +1,11 @@
 """What every test shares: virtual time on Trio, and wall time that moves with it."""
 
 import os
+import shutil
 import sys
+import tempfile
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import anyio
 import pytest
@@ -21,6 +24,11 @@ if "CI" not in os.environ:  # where hypothesis loads a profile of its own
     settings.load_profile("patient")
 
 EPOCH = datetime(2026, 11, 20, tzinfo=UTC)
+MEMORY = Path("/dev/shm")
+ON_DISK = ("process", "deploy")
+"""Tests of real processes: their programs and their stores are where they are for users."""
+ROOM = 2 << 30
+"""Bytes; a container may have little memory for files."""
 
 
 @pytest.fixture
@@ -47,6 +55,20 @@ def uncounted():
         yield
     finally:
         counting.start()
+
+
+@pytest.fixture
+def tmp_path(request, tmp_path_factory):
+    """Answer with a folder in memory where there is room: a store waits at each commit for a disk.
+
+    It is gone with the test, and needs no look at the folders of all the tests before.
+    """
+    on_disk = request.path.relative_to(request.config.rootpath / "tests").parts[0] in ON_DISK
+    in_memory = not on_disk and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
+    place = MEMORY if in_memory else tmp_path_factory.getbasetemp()
+    made = tempfile.TemporaryDirectory(dir=place, prefix="tmcwatch-", ignore_cleanup_errors=True)
+    with made as folder:
+        yield Path(folder)
 
 
 class OneStageForProcesses(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
