@@ -27,6 +27,7 @@ EPOCH = datetime(2026, 11, 20, tzinfo=UTC)
 MEMORY = Path("/dev/shm")
 ON_DISK = ("process", "deploy")
 """Tests of real processes: their programs and their stores are where they are for users."""
+REAL_PROCESSES = ("tests/process/", "tests/deploy/test_prometheus.py")
 ROOM = 2 << 30
 """Bytes; a container may have little memory for files."""
 
@@ -81,7 +82,10 @@ class OneStageForProcesses(LoadScopeScheduling):  # type: ignore[misc]  # it has
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "processes" if nodeid.startswith(("tests/process/", "tests/deploy/")) else nodeid
+        if nodeid.startswith(REAL_PROCESSES):
+            return "processes"
+        # What a chart is rendered to serves all tests of a file.
+        return nodeid.partition("::")[0] if nodeid.startswith("tests/deploy/") else nodeid
 
 
 @pytest.hookimpl(optionalhook=True)  # without the plugin nothing is dealt out
