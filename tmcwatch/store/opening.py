@@ -1,10 +1,12 @@
 """Opening the store: made when new, copied and migrated when behind, refused when too new."""
 
+from functools import cache
 from pathlib import Path
 
 import structlog
 from sqlalchemy import Connection, delete, insert, inspect, select, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from tmcwatch.store.copying import copy, require_room
 from tmcwatch.store.engine import Store, StoreError
@@ -70,12 +72,24 @@ def _prepared(connection: Connection) -> str:
 
 
 def _make(connection: Connection) -> None:
-    metadata.create_all(connection)
+    for statement in _making(connection.dialect.name):
+        connection.exec_driver_sql(statement)
     connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
     connection.execute(
         text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": REVISIONS[-1]}
     )
     say_who_may_read(connection)
+
+
+@cache  # to write them takes three times as long as to run them, and a test makes many stores
+def _making(dialect_name: str) -> tuple[str, ...]:
+    """Answer with the statements that make the tables and their indexes."""
+    dialect = make_url(f"{dialect_name}://").get_dialect()()
+    made: list[CreateTable | CreateIndex] = []
+    for table in metadata.sorted_tables:
+        indexes = sorted(table.indexes, key=lambda index: str(index.name))
+        made += [CreateTable(table), *map(CreateIndex, indexes)]
+    return tuple(str(one.compile(dialect=dialect)) for one in made)
 
 
 def _is_readable(connection: Connection, tables: set[str]) -> bool:
