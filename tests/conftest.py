@@ -1,8 +1,11 @@
 """What every test shares: virtual time on Trio, and wall time that moves with it."""
 
 import os
+import shutil
 import sys
+import tempfile
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import anyio
 import pytest
@@ -21,6 +24,12 @@ if "CI" not in os.environ:  # where hypothesis loads a profile of its own
     settings.load_profile("patient")
 
 EPOCH = datetime(2026, 11, 20, tzinfo=UTC)
+MEMORY = Path("/dev/shm")
+ON_DISK = ("process", "deploy")
+"""Tests of real processes: their programs and their stores are where they are for users."""
+REAL_PROCESSES = ("tests/process/", "tests/deploy/test_prometheus.py")
+ROOM = 2 << 30
+"""Bytes; a container may have little memory for files."""
 
 
 @pytest.fixture
@@ -49,6 +58,20 @@ def uncounted():
         counting.start()
 
 
+@pytest.fixture
+def tmp_path(request, tmp_path_factory):
+    """Answer with a folder in memory where there is room: a store waits at each commit for a disk.
+
+    It is gone with the test, and needs no look at the folders of all the tests before.
+    """
+    on_disk = request.path.relative_to(request.config.rootpath / "tests").parts[0] in ON_DISK
+    in_memory = not on_disk and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
+    place = MEMORY if in_memory else tmp_path_factory.getbasetemp()
+    made = tempfile.TemporaryDirectory(dir=place, prefix="tmcwatch-", ignore_cleanup_errors=True)
+    with made as folder:
+        yield Path(folder)
+
+
 class OneStageForProcesses(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
     """Deals out single tests, and all tests of real processes together.
 
@@ -59,7 +82,10 @@ class OneStageForProcesses(LoadScopeScheduling):  # type: ignore[misc]  # it has
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "processes" if nodeid.startswith(("tests/process/", "tests/deploy/")) else nodeid
+        if nodeid.startswith(REAL_PROCESSES):
+            return "processes"
+        # What a chart is rendered to serves all tests of a file.
+        return nodeid.partition("::")[0] if nodeid.startswith("tests/deploy/") else nodeid
 
 
 @pytest.hookimpl(optionalhook=True)  # without the plugin nothing is dealt out
