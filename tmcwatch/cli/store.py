@@ -82,11 +82,7 @@ def backup(*, target: Path, force: bool, path: Path, as_json: bool) -> None:
     store = _store_of(path)
     # A link goes on leading to where it led.
     target = target.resolve()
-    _require_other(target, store)
-    if not target.parent.is_dir():
-        raise wrong_usage(f"tmcwatch store backup: there is no folder {target.parent}")
-    if target.exists() and not force:
-        raise wrong_usage(f"tmcwatch store backup: {target} is there already: --force replaces it")
+    _require_free(target, store, force=force)
     try:
         with progress(f"copying to {target.name}") as told:
             size = copy(store, target, told=told)
@@ -154,6 +150,14 @@ def _store_of(path: Path, *, must_exist: bool = True) -> Path:
     if must_exist and not store.exists():
         raise unreachable(f"store: {store}: there is no such file; tmcwatch makes it at its start")
     return store
+
+
+def _require_free(target: Path, store: Path, *, force: bool) -> None:
+    _require_other(target, store)
+    if not target.parent.is_dir():
+        raise wrong_usage(f"tmcwatch store backup: there is no folder {target.parent}")
+    if target.exists() and not force:
+        raise wrong_usage(f"tmcwatch store backup: {target} is there already: --force replaces it")
 
 
 def _require_other(path: Path, store: Path) -> None:
