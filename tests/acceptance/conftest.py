@@ -120,6 +120,11 @@ class Stage:
             store.close()
 
 
+@pytest.fixture(autouse=True)
+def _uncounted(uncounted):
+    """Count no lines: the tests of each part walk them all, and here the same ones run all day."""
+
+
 @pytest.fixture
 def stage(tmp_path, now):
     """Make a stage for a scenario: `stage(small(), beat="10s")`."""

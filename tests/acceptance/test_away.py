@@ -11,8 +11,6 @@ import pytest
 from tests.acceptance.conftest import hours
 from tmcwatch.simulator import small
 
-pytestmark = pytest.mark.usefixtures("uncounted")
-
 OUT_OF_SIGHT = re.compile(
     r"While prod was out of sight \(2026-11-20 00:0[01] to 0(2:5\d|3:0\d) UTC\): "
     r"5 failures, of which 3 have recovered; 2 are still failing and told separately\."

@@ -9,8 +9,6 @@ import pytest
 from tests.acceptance.conftest import CONFIG
 from tmcwatch.simulator import small
 
-pytestmark = pytest.mark.usefixtures("uncounted")
-
 GROUPED = CONFIG.replace('group_by: ["..."], group_wait: 0s', "group_wait: 30s")
 
 

@@ -21,8 +21,6 @@ from tmcwatch.simulator import small, tenant_a
 from tmcwatch.simulator.scenario import Durations
 from tmcwatch.telemetry.metrics import Metrics
 
-pytestmark = pytest.mark.usefixtures("uncounted")
-
 SETTLED_AFTER = 2.05
 """Hours: the history is read, the second pass and the hourly sample have begun."""
 SURVEYS = 6

@@ -14,8 +14,6 @@ from tests.acceptance.conftest import CONFIG
 from tmcwatch.serving.operations import Letters
 from tmcwatch.simulator import small
 
-pytestmark = pytest.mark.usefixtures("uncounted")
-
 RECEIVERS = CONFIG.strip().splitlines()[-1]
 TWO = CONFIG.replace(
     RECEIVERS, f'{RECEIVERS}\n  - {{name: other, webhook: {{url: "http://other/alerts"}}}}'

@@ -4,12 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import anyio
-import pytest
 
 from tests.acceptance.conftest import hours
 from tmcwatch.simulator import small
-
-pytestmark = pytest.mark.usefixtures("uncounted")
 
 
 def failing_for_ten_days():

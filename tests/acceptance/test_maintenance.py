@@ -4,12 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import anyio
-import pytest
 
 from tests.acceptance.conftest import CONFIG
 from tmcwatch.simulator import small
-
-pytestmark = pytest.mark.usefixtures("uncounted")
 
 PATCHED = CONFIG.replace("group_interval: 1s", "group_interval: 1m") + (
     "maintenance:\n"

@@ -9,8 +9,6 @@ from tests.acceptance.conftest import CONFIG, hours
 from tmcwatch.api.budget import Budget
 from tmcwatch.simulator import small
 
-pytestmark = pytest.mark.usefixtures("uncounted")
-
 ID = "00000000-0000-4000-8000-000000009001"
 EVERYTHING = CONFIG.replace(
     "watch: {", f"watch: {{promotions: {{audit_log: true, ids: [{ID}]}}, names: {{every: 5m}}, "

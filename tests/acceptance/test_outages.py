@@ -9,8 +9,6 @@ import pytest
 
 from tmcwatch.simulator import small
 
-pytestmark = pytest.mark.usefixtures("uncounted")
-
 FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "throttled": ("throttle", {}),
     "throttled_for_seconds": ("throttle", {"style": "seconds", "retry_after": 30}),

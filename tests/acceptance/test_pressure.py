@@ -11,8 +11,6 @@ from tests.acceptance.conftest import CONFIG
 from tmcwatch.domain.execution import AccountName, Kind
 from tmcwatch.simulator import small
 
-pytestmark = pytest.mark.usefixtures("uncounted")
-
 PROD = AccountName("prod")
 
 

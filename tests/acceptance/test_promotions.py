@@ -13,8 +13,6 @@ from tests.oracle import told as told_of
 from tmcwatch.domain.built_in import ABOUT_OURSELVES
 from tmcwatch.simulator import Dialect, small
 
-pytestmark = pytest.mark.usefixtures("uncounted")
-
 MINUTE = timedelta(minutes=1)
 ID = "00000000-0000-4000-8000-000000009001"
 AUDITED = CONFIG.replace("watch: {", "watch: {promotions: {audit_log: true}, ")

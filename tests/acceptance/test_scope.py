@@ -6,13 +6,10 @@ from datetime import timedelta
 
 import anyio
 import httpx
-import pytest
 
 from tests.acceptance.conftest import CONFIG
 from tmcwatch.config import load
 from tmcwatch.simulator import Simulator, api_app, small
-
-pytestmark = pytest.mark.usefixtures("uncounted")
 
 TOKEN = "token: secret-token"
 TWO = CONFIG.replace(

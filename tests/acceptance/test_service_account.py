@@ -12,8 +12,6 @@ from tests.acceptance.test_truth import SETTLED, truth_and_told
 from tmcwatch.simulator import small
 from tmcwatch.store.schema import metadata
 
-pytestmark = pytest.mark.usefixtures("uncounted")
-
 OAUTH = "/security/oauth/token"
 GIVEN = "service_account: {id: demo-id, secret_file: secret}"
 QUIET = replace(

@@ -8,8 +8,6 @@ import pytest
 
 from tmcwatch.simulator import small
 
-pytestmark = pytest.mark.usefixtures("uncounted")
-
 MINUTE = timedelta(minutes=1)
 HOSTILE = "<!channel> *bold* <script>alert(1)</script> \x00\x1b[31m\u202e " + "x" * 1_000_000
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import anyio
-import pytest
 from sqlalchemy import select
 
 from tests.acceptance.conftest import CONFIG, hours
@@ -14,8 +13,6 @@ from tmcwatch.simulator import small
 from tmcwatch.simulator.execution import OPEN_TASK_STATES
 from tmcwatch.simulator.journal import Recorded
 from tmcwatch.store.schema import executions
-
-pytestmark = pytest.mark.usefixtures("uncounted")
 
 NARROW = CONFIG.replace("token: secret-token", "token: secret-token, api_share: 0.01")
 """So few requests that the history is still being read when the trouble begins."""

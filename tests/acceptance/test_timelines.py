@@ -2,8 +2,6 @@
 
 import pytest
 
-pytestmark = pytest.mark.usefixtures("uncounted")
-
 ALONE = 'route: {receiver: team, group_by: ["..."], group_wait: 10s, group_interval: 1m}'
 TOGETHER = """
 route: {receiver: team, group_by: [environment], group_wait: 10s, group_interval: 1m}

@@ -1,9 +1,5 @@
 """What people and the daemon itself do to keep messages few, as timetables."""
 
-import pytest
-
-pytestmark = pytest.mark.usefixtures("uncounted")
-
 ROUTE = """
 route: {receiver: team, group_by: ["..."], group_wait: 10s, group_interval: 1m,
         repeat_interval: 1h}

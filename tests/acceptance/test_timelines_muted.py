@@ -2,10 +2,6 @@
 
 from datetime import UTC, datetime
 
-import pytest
-
-pytestmark = pytest.mark.usefixtures("uncounted")
-
 ROUTE = """
 route: {receiver: team, group_by: ["..."], group_wait: 10s, group_interval: 1m,
         repeat_interval: 4h}

@@ -14,8 +14,6 @@ from tmcwatch.store.schema import capture
 
 SETTLED = timedelta(minutes=5)
 
-pytestmark = pytest.mark.usefixtures("uncounted")
-
 
 def watched_from(tenant):
     query = select(capture.c.kind, capture.c.watched_from)

@@ -3,12 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
-import pytest
-
 from tests.acceptance.conftest import hours
 from tmcwatch.simulator import small
-
-pytestmark = pytest.mark.usefixtures("uncounted")
 
 CONFIG = """
 accounts:
