@@ -10,7 +10,7 @@ COPY tmcwatch tmcwatch
 RUN python3 -m venv /opt/tmcwatch \
     && /opt/tmcwatch/bin/pip install --no-cache-dir --no-compile -c deploy/constraints.txt . \
     && /opt/tmcwatch/bin/pip uninstall --yes pip setuptools \
-    && /opt/tmcwatch/bin/python -m compileall -q /opt/tmcwatch/lib
+    && /opt/tmcwatch/bin/python -m compileall -q -j 0 /opt/tmcwatch/lib
 
 FROM ${BASE}
 ARG VERSION=0.1.0
@@ -22,8 +22,10 @@ LABEL org.opencontainers.image.title="tmcwatch" \
 COPY --from=builder /opt/tmcwatch /opt/tmcwatch
 # The folder belongs to the group 0, too, as platforms that choose a user by themselves put it there.
 RUN install -d -o 10001 -g 0 -m 0770 /data
-# The root file system may be read-only: nothing is written but the store, in /data.
+# The root file system may be read-only: nothing is written but the store, in /data, where SQLite sorts, too: a large store
+# that is migrated may need more room than /tmp has.
 ENV PATH=/opt/tmcwatch/bin:${PATH} \
+    SQLITE_TMPDIR=/data \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     TMCWATCH_CONFIG=/etc/tmcwatch/tmcwatch.yaml

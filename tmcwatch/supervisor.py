@@ -56,6 +56,8 @@ class Supervision:
     outages: tuple[type[Exception], ...] = ()
     """Failures of something outside, such as a full disk: waited out, however long."""
     outage: Callable[[Exception], None] = lambda _: None
+    began: Callable[[str], None] = lambda _: None
+    """Told of each service once, before it runs."""
     restarted: Callable[[str], None] = lambda _: None
 
 
@@ -68,6 +70,7 @@ async def keep_running(
     fresh process may do better.
     """
     crashes = failures = 0
+    supervision.began(name)
     while True:
         began = anyio.current_time()
         try:

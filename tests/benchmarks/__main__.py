@@ -6,7 +6,7 @@ from functools import partial
 
 import anyio
 
-from tests.benchmarks import absorbing, long, scraping, soaking, starting, storm, tenant
+from tests.benchmarks import absorbing, long, scraping, sizing, soaking, starting, storm, tenant
 from tests.benchmarks.comparing import measuring
 from tests.benchmarks.machine import machine
 
@@ -15,8 +15,19 @@ DAYS = 3.0
 HOURS = 2.0
 BEAT = 30
 WINDOWS = ("overlap", "trigger")
-NAMES = ("help", "ready", "absorb", "scrape", "storm", "tenant", "compare", "long", "soak")
-ONLY_BY_NAME = frozenset({"long", "soak"})
+NAMES = (
+    "help",
+    "ready",
+    "absorb",
+    "scrape",
+    "storm",
+    "tenant",
+    "compare",
+    "sizing",
+    "long",
+    "soak",
+)
+ONLY_BY_NAME = frozenset({"sizing", "long", "soak"})
 """What takes too long to be among all of them."""
 
 
@@ -35,7 +46,7 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    minutes = "real time to watch the large tenant for; default: %(default)s"
+    minutes = "tenant, sizing: real time to watch a tenant for; default: %(default)s"
     parser.add_argument("--minutes", type=float, default=MINUTES, help=minutes)
     days = "long: virtual time to watch the very large tenant for; default: %(default)s"
     parser.add_argument("--days", type=float, default=DAYS, help=days)
@@ -57,6 +68,7 @@ def _benchmarks(given: argparse.Namespace) -> Mapping[str, Callable[[], None]]:
         "scrape": partial(anyio.run, scraping.measure),
         "storm": partial(anyio.run, storm.measure),
         "tenant": lambda: anyio.run(tenant.measure, given.minutes),
+        "sizing": lambda: anyio.run(sizing.measure, given.minutes),
         "compare": measuring.measure,  # on a clock of its own
         "long": lambda: anyio.run(long.measure, given.days, given.window, given.beat),
         "soak": lambda: soaking.measure(given.hours),  # on a clock of its own

@@ -34,9 +34,12 @@ class Simulated:
 
 
 @contextmanager
-def simulated(scenario: str, window: str) -> Iterator[Simulated]:
-    """Run a simulator while the block runs; its making blocks."""
-    command = [sys.executable, "-m", "tests.benchmarks.simulating", scenario, window]
+def simulated(scenario: str, window: str, tasks: int = 0) -> Iterator[Simulated]:
+    """Run a simulator while the block runs, of so many tasks if a number is given.
+
+    Its making blocks.
+    """
+    command = [sys.executable, "-m", "tests.benchmarks.simulating", scenario, window, str(tasks)]
     with ended(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)) as process:
         assert process.stdout is not None
         yield Simulated(**json.loads(process.stdout.readline()))

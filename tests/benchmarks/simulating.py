@@ -1,8 +1,8 @@
-"""A simulated tenant as a process: `python -m tests.benchmarks.simulating tenant-a overlap`."""
+"""A simulated tenant: `python -m tests.benchmarks.simulating SCENARIO WINDOW TASKS`, 0 for all."""
 
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -11,9 +11,12 @@ import anyio
 from tmcwatch.simulator import Simulator, scenarios, served
 
 
-async def simulate(scenario: str, window: Literal["overlap", "trigger"]) -> None:
+async def simulate(name: str, window: Literal["overlap", "trigger"], tasks: int) -> None:
+    scenario = scenarios()[name]
+    if tasks:
+        scenario = replace(scenario, tasks=tasks)
     simulator = Simulator(
-        scenarios()[scenario], now=lambda: datetime.now(UTC), window=window, token="benchmark"
+        scenario, now=lambda: datetime.now(UTC), window=window, token="benchmark"
     )
     async with served(simulator) as addresses:
         print(json.dumps(asdict(addresses)), flush=True)
@@ -21,4 +24,5 @@ async def simulate(scenario: str, window: Literal["overlap", "trigger"]) -> None
 
 
 if __name__ == "__main__":
-    anyio.run(simulate, sys.argv[1], "trigger" if sys.argv[2] == "trigger" else "overlap")
+    window: Literal["overlap", "trigger"] = "trigger" if sys.argv[2] == "trigger" else "overlap"
+    anyio.run(simulate, sys.argv[1], window, int(sys.argv[3]))

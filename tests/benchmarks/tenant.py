@@ -77,13 +77,13 @@ async def _watched(window: str, minutes: float) -> list[str]:
 
 async def _cost(process: psutil.Process, tenant: Simulated, *, seconds: float) -> Cost:
     await anyio.sleep(WARM_UP)
-    used, asked, began = _used(process), await _asked(tenant), anyio.current_time()
+    processor, requests, began = used(process), await asked(tenant), anyio.current_time()
     await anyio.sleep(max(seconds - WARM_UP, BEAT))
     elapsed = anyio.current_time() - began
     return Cost(
-        processor_share=(_used(process) - used) / elapsed * 100,
+        processor_share=(used(process) - processor) / elapsed * 100,
         memory_mib=process.memory_info().rss / 2**20,
-        requests_per_minute=(await _asked(tenant) - asked) / elapsed * 60,
+        requests_per_minute=(await asked(tenant) - requests) / elapsed * 60,
     )
 
 
@@ -134,12 +134,12 @@ async def _is_watching(store: Store) -> bool:
         return False
 
 
-def _used(process: psutil.Process) -> float:
+def used(process: psutil.Process) -> float:
     times = process.cpu_times()
     return times.user + times.system
 
 
-async def _asked(tenant: Simulated) -> int:
+async def asked(tenant: Simulated) -> int:
     return int((await tenant.ask("/world"))["requests"])
 
 

@@ -122,6 +122,32 @@ def test_live_says_which_call_is_refused_and_what_that_costs(call, config):
     assert "sees 0 task runs, 7 tasks, 1 plans, 0 environments, 0 workspaces" in result.stdout
 
 
+def test_live_asks_about_promotions_where_they_are_followed(call, config):
+    answers = ANSWERS | {
+        "/processing/executables/plans/executions": (200, NO_ROWS),
+        "/orchestration/executables/promotions": (200, []),
+        "/security/audit/logs": (403, {"status": 403, "message": "not for you"}),
+    }
+    with serving(answers) as url:
+        account = (SIMULATED, f"url: '{url}', token: demo")
+        named = config(
+            account,
+            (
+                "\nhttp:",
+                "\nwatch: {promotions: {ids: [0f343b09-3112-4a20-b133-d67c2b018a3b]}}\nhttp:",
+            ),
+        )
+        told = call("check-config", "--live", "--config", named)
+        searched = config(account, ("\nhttp:", "\nwatch: {promotions: {audit_log: true}}\nhttp:"))
+        refused = call("check-config", "--live", "--config", searched)
+    assert told.exit_code == 0, told.output
+    assert "0 workspaces, 0 promotions\n" in told.stdout
+    assert refused.exit_code == 1
+    refusal = "refused: entries of the audit log of the last hour: audit_logs: 403 not for you"
+    cost = "promotions are followed only where the config or a request names them"
+    assert refused.stderr == f"account prod: {url}: {refusal}: {cost}\n"
+
+
 def test_a_beat_that_the_share_cannot_pay_is_told_with_its_place(call, config):
     path = config(
         ("token: a-token", "token: a-token, api_share: 0.001"),

@@ -80,9 +80,7 @@ def test_a_good_store_is_checked_while_it_is_open(said):
 def test_a_check_is_given_as_json(said, path):
     found = json.loads(said("check", "--json").stdout)
     assert (found["store"], found["ok"]) == (str(path), True)
-    assert {"name": "references", "ok": True, "text": "no row points to nothing"} in found[
-        "checks"
-    ]
+    assert [one["ok"] for one in found["checks"]] == [True] * 6
 
 
 WRONG = {
@@ -100,6 +98,15 @@ WRONG = {
         INSERT INTO parts VALUES ('x')""",
         "references: parts: row 1 points to nothing in cursors",
     ),
+    "a member without its alert": (
+        """INSERT INTO groups VALUES ('g', 'team', '{}', 1, NULL, NULL);
+        INSERT INTO members (group_key, alert) VALUES ('g', 'a')""",
+        "references: members: alert a is not in alerts",
+    ),
+    "a member without its group": (
+        "INSERT INTO members (group_key, alert) VALUES ('g', 'a')",
+        "references: members: alert a is not in alerts; members: group_key g is not in groups",
+    ),
     "no store of ours": ("DROP TABLE alembic_version", "schema: something else, not a store"),
 }
 
@@ -111,6 +118,46 @@ def test_what_is_wrong_with_a_store_is_found(said, path, script, problem):
     result = said("check", "--json")
     assert (result.exit_code, json.loads(result.stdout)["ok"]) == (1, False)
     assert f"{path}: {problem}" in result.stderr
+
+
+def test_an_empty_file_is_found_wrong(said, path):
+    path.touch()
+    result = said("check")
+    assert result.exit_code == 1
+    assert "schema: WRONG: empty: tmcwatch makes a store of it when it starts on it" in (
+        result.stdout
+    )
+
+
+@pytest.mark.usefixtures("store")
+def test_a_backup_is_checked_by_its_path(said, copied):
+    said("backup", copied)
+    assert said("check", copied).exit_code == 0
+    damage(copied)
+    result = said("check", copied)
+    assert result.exit_code == 1
+    assert f"{copied}: pages: " in result.stderr
+
+
+@pytest.mark.usefixtures("store")
+def test_a_second_daemon_on_a_store_ends_as_one_that_cannot_reach_it(call, config):
+    result = call("run", "--config", config())
+    assert result.exit_code == 3
+    assert "somebody has the store open: stop the tmcwatch that runs on it first" in result.stderr
+
+
+def test_progress_is_shown_on_a_terminal_and_silent_in_a_pipe(store, config, copied):
+    del store
+    words = [sys.executable, "-m", "tmcwatch", "store", "backup", str(copied), "--force"]
+    words += ["--config", config()]
+    piped = subprocess.run(words, capture_output=True, check=True)
+    ours, its_end = os.openpty()
+    env = os.environ | {"TERM": "xterm", "COLUMNS": "100"}
+    subprocess.run(words, stdout=subprocess.PIPE, stderr=its_end, check=True, env=env)
+    os.close(its_end)
+    assert b"copying to copied.db" in os.read(ours, 10_000)
+    os.close(ours)
+    assert (piped.stderr, piped.stdout.count(b"\n")) == (b"", 1)
 
 
 def test_damage_in_the_middle_of_a_file_is_found(said, path):
@@ -125,7 +172,7 @@ def test_a_file_that_is_no_database_is_found_wrong(said, path):
     path.write_text("no database at all " * 1000)
     result = said("check")
     assert result.exit_code == 1
-    assert "pages: the file is damaged: file is not a database" in result.stderr
+    assert result.stderr == f"{path}: pages: the file is damaged: file is not a database\n"
 
 
 @pytest.mark.parametrize(("readable_by", "code"), [(HEAD, 0), ("0999", 1)])
@@ -161,14 +208,56 @@ def test_another_database_is_wrong_configuration(call, config):
     assert "a SQLite file" in result.stderr
 
 
-def test_a_backup_holds_what_an_open_store_has_and_is_read_by_its_owner_alone(said, store, copied):
+def test_a_backup_holds_what_an_open_store_has(said, store, copied):
     result = said("backup", copied)
     assert result.exit_code == 0
     assert f"copied to {copied} ({copied.stat().st_size:,} bytes)" in result.stdout
     remember(store, "after")
     assert names_in(copied) == ["before"]
-    assert copied.stat().st_mode & 0o777 == 0o600
     assert [one.name for one in copied.parent.glob("copied*")] == ["copied.db"]
+
+
+@pytest.fixture(params=[(0o022, 0o640), (0o002, 0o660), (0o077, 0o600)])
+def mode(request):
+    """Set a umask, and give the mode that follows from it."""
+    umask, mode = request.param
+    before = os.umask(umask)
+    yield mode
+    os.umask(before)
+
+
+def mode_of(path):
+    return path.stat().st_mode & 0o777
+
+
+def test_no_file_of_the_store_is_for_others_and_the_umask_says_what_the_group_may(
+    said, mode, path, copied
+):
+    run(path, (OLD_STORES / "0003.sql").read_text())
+    path.chmod(mode)
+    said("backup", copied)
+    path.unlink()
+    said("restore", copied)
+    store = open_store(url_of(path))
+    remember(store, "a log beside it")
+    made = sorted(path.parent.glob("*.db*"))
+    suffixes = ("", f".before-{HEAD}", ".lock", "-shm", "-wal")
+    assert {one.name for one in made} == {"copied.db", *(f"tmcwatch.db{one}" for one in suffixes)}
+    assert {mode_of(one) for one in made} == {mode}
+    store.close()
+
+
+def test_a_new_store_is_not_for_others(mode, path):
+    open_store(url_of(path)).close()
+    assert mode_of(path) == mode
+
+
+def test_a_restored_store_is_for_whom_the_store_was(said, store, path, copied):
+    said("backup", copied)
+    store.close()
+    path.chmod(0o604)
+    assert said("restore", copied).exit_code == 0
+    assert mode_of(path) == 0o604
 
 
 def test_a_backup_does_not_wait_for_a_transaction_under_way(said, store, copied):
@@ -187,6 +276,26 @@ def test_a_backup_replaces_nothing_unless_it_is_forced(said, copied):
     assert "--force replaces it" in result.stderr
     assert said("backup", copied, "--force").exit_code == 0
     assert names_in(copied) == ["before"]
+
+
+@pytest.mark.usefixtures("store")
+def test_a_backup_through_a_link_leaves_the_link(said, tmp_path, copied):
+    link = tmp_path / "latest"
+    link.symlink_to(copied)
+    assert said("backup", link).exit_code == 0
+    assert said("backup", link, "--force").exit_code == 0
+    assert (link.is_symlink(), names_in(copied)) == (True, ["before"])
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
+@pytest.mark.parametrize("words", [["backup", "--force"], ["restore"]])
+def test_a_second_name_of_the_store_is_the_store_itself(said, tmp_path, link, words):
+    second = tmp_path / "second"
+    link(second, tmp_path / "tmcwatch.db")
+    result = said(*words, second)
+    assert result.exit_code == 2
+    assert "is the store itself: name another file" in result.stderr
 
 
 @pytest.mark.usefixtures("store")
@@ -209,6 +318,16 @@ def test_a_restore_is_refused_while_somebody_has_the_store_open(said, store, cop
     remember(store, "still works")
     assert names_in(path) == ["after", "before", "still works"]
     assert list(path.parent.glob("*.replaced-*")) + list(path.parent.glob("*.restoring")) == []
+
+
+def test_a_restore_is_refused_while_another_program_reads_the_store(said, store, copied, path):
+    said("backup", copied)
+    store.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as reading:
+        reading.execute("BEGIN")
+        reading.execute("SELECT * FROM cursors").fetchone()
+        assert said("restore", copied).exit_code == 3
+    assert said("restore", copied).exit_code == 0
 
 
 HOLDING = """

@@ -30,7 +30,7 @@ def write(tmp_path):
 
     def written(text, name="c.yaml"):
         file = tmp_path / name
-        file.parent.mkdir(exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(HEAD + text if name == "c.yaml" else text)
         return file
 
@@ -196,6 +196,17 @@ def test_the_rules_of_files_follow_those_of_the_config_in_the_order_of_their_nam
 def test_a_file_that_two_patterns_name_is_read_once(rules, write):
     write("rules: [{name: mine}]", "rules.d/a.yaml")
     assert rules("rule_files: [rules.d/a.yaml, 'rules.d/*']")
+
+
+@pytest.mark.parametrize("pattern", ["rules.d/*", "rules.d/**/*.yaml", "rules.d/../rules.d/*"])
+def test_a_mounted_folder_of_rules_is_read_without_what_it_is_made_of(
+    rules, write, tmp_path, pattern
+):
+    write("rules: [{name: own}]", "rules.d/..2026_11_27/own.yaml")
+    (tmp_path / "rules.d/..data").symlink_to("..2026_11_27")
+    (tmp_path / "rules.d/own.yaml").symlink_to("..data/own.yaml")
+    found = rules(f"rule_files: ['{pattern}']")
+    assert [rule.name for rule in found if rule.name not in BUILT_IN] == ["own"]
 
 
 def test_a_pattern_that_no_file_fits_is_no_problem(rules):

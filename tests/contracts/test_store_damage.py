@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.contracts.remembering import rows_in, url_of
-from tmcwatch.store.engine import StoreDamagedError, StoreError
+from tmcwatch.store.engine import Store, StoreDamagedError, StoreError
 from tmcwatch.store.opening import open_store
 from tmcwatch.store.schema import cursors
 from tmcwatch.store.transitions import save_cursor
@@ -94,7 +94,8 @@ def test_an_empty_file_is_a_new_store(path):
 
 def test_a_file_moved_away_without_its_wal_leaves_a_new_store(path):
     """What was in the log of the old file is not played into the new one."""
-    store = open_store(url_of(path))
+    open_store(url_of(path)).close()
+    store = Store(url_of(path))
     store.write(remember)
     path.rename(path.with_suffix(".away"))
     assert path.with_name("watch.db-wal").stat().st_size

@@ -78,7 +78,7 @@ def test_two_stores_on_one_file_wait_for_each_other(store, path):
         except StoreError as error:
             failures.append(error)
 
-    second = open_store(url_of(path))
+    second = Store(url_of(path))
     threads = [threading.Thread(target=count_up, args=(one,)) for one in (store, second)]
     for thread in threads:
         thread.start()

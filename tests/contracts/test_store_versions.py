@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import insert
 from structlog.testing import capture_logs
 
+from tests.contracts.older_code import obstacles
 from tests.contracts.remembering import rows_in, url_of
 from tmcwatch.store import opening, schema
 from tmcwatch.store.engine import StoreError
@@ -20,8 +21,6 @@ from tmcwatch.store.revisions import REVISIONS, SCHEMAS
 OLD_STORES = Path(__file__).parent / "stores"
 HEAD = REVISIONS[-1]
 NEXT = "0999"
-
-Columns = dict[str, tuple[str, bool, str | None, int]]
 
 
 @pytest.fixture
@@ -48,11 +47,8 @@ def revision_of(path: Path) -> str:
     return str(answers(path, "SELECT version_num FROM alembic_version")[0][0])
 
 
-def columns_of(path: Path, table: str) -> Columns:
-    return {
-        name: (kind, not_null == 1, default, key)
-        for _, name, kind, not_null, default, key in answers(path, f"PRAGMA table_info({table})")
-    }
+def columns_of(path: Path, table: str) -> list[str]:
+    return [name for _, name, *_ in answers(path, f"PRAGMA table_info({table})")]
 
 
 def tables_of(path: Path) -> set[str]:
@@ -61,7 +57,8 @@ def tables_of(path: Path) -> set[str]:
 
 
 def copies_in(folder: Path) -> list[str]:
-    return sorted(one.name for one in folder.iterdir() if one.name != "watch.db")
+    ours = ("watch.db", "watch.db.lock")
+    return sorted(one.name for one in folder.iterdir() if one.name not in ours)
 
 
 @pytest.mark.parametrize("revision", REVISIONS[:-1])
@@ -72,9 +69,34 @@ def test_a_store_behind_is_copied_before_it_is_migrated(path, revision):
     kept = path.with_name(f"watch.db.before-{HEAD}")
     assert (revision_of(path), revision_of(kept)) == (HEAD, revision)
     assert copies_in(path.parent) == [kept.name]
-    assert kept.stat().st_mode & 0o777 == 0o600
     assert [log["event"] for log in logs] == ["store_copied", "store_migrated"]
     assert (logs[0]["copy"], logs[0]["bytes"]) == (str(kept), kept.stat().st_size)
+
+
+def test_the_copies_of_the_last_two_migrations_are_kept_and_older_ones_removed(path):
+    old(path, "0003")
+    for revision in ("0001", "0003", "0004"):
+        opening.copy_before(path, revision).touch()
+    dear = [opening.copy_before(path, NEXT), path.with_name("watch.db.replaced-x")]
+    for one in dear:
+        one.touch()
+    with capture_logs() as logs:
+        open_store(url_of(path)).close()
+    kept = [opening.copy_before(path, revision) for revision in ("0004", HEAD)]
+    assert copies_in(path.parent) == sorted(one.name for one in (*kept, *dear))
+    assert [log["copy"] for log in logs if log["event"] == "store_copy_removed"] == [
+        str(opening.copy_before(path, revision)) for revision in ("0001", "0003")
+    ]
+
+
+def test_a_migration_that_fails_removes_no_copy(path):
+    old(path, "0003")
+    run(path, "CREATE TABLE notes (sequence)")
+    for revision in ("0001", "0002", "0003"):
+        opening.copy_before(path, revision).touch()
+    with pytest.raises(StoreError, match="table notes already exists"):
+        open_store(url_of(path))
+    assert len(copies_in(path.parent)) == 4
 
 
 def test_a_new_store_and_one_at_the_schema_are_not_copied(path):
@@ -150,22 +172,85 @@ def test_who_may_read_never_goes_back_in_time():
 
 
 OLDER = [one for one in REVISIONS[:-1] if one >= SCHEMAS[-1].readable_by]
+FIRST_THAT_SAYS_SO = "0005"
+PROMISES = [
+    (older, one.name)
+    for one in SCHEMAS
+    if one.name >= FIRST_THAT_SAYS_SO
+    for older in REVISIONS
+    if one.readable_by <= older < one.name
+]
 
 
 def test_the_version_before_may_read_a_migrated_store():
     assert REVISIONS[-2] in OLDER
 
 
-@pytest.mark.parametrize("revision", OLDER)
-def test_all_that_an_older_version_needs_is_still_there_as_it_was(path, tmp_path, revision):
-    """It finds its tables and columns, and may leave out whatever is new when it writes."""
-    before = old(tmp_path / "before.db", revision)
-    open_store(url_of(path)).close()
-    for table in tables_of(before):
-        then, now = columns_of(before, table), columns_of(path, table)
-        assert {name: now[name] for name in then} == then
-        added = [now[name] for name in now.keys() - then.keys()]
-        assert all(not required or default is not None for _, required, default, _ in added)
+@pytest.mark.parametrize("promise", PROMISES, ids="-".join)
+def test_code_that_a_schema_says_may_read_it_finds_nothing_in_its_way(
+    path, tmp_path, monkeypatch, promise
+):
+    older, newer = promise
+    before = old(tmp_path / "before.db", older)
+    monkeypatch.setattr(opening, "REVISIONS", REVISIONS[: REVISIONS.index(newer) + 1])
+    open_store(url_of(old(path, older))).close()
+    assert revision_of(path) == newer
+    assert obstacles(before, path) == []
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        "CREATE TABLE novelties (id VARCHAR PRIMARY KEY, name VARCHAR UNIQUE NOT NULL)",
+        "ALTER TABLE executions ADD COLUMN mood VARCHAR",
+        "ALTER TABLE executions ADD COLUMN mood VARCHAR NOT NULL DEFAULT 'calm'",
+        "CREATE INDEX ix_alerts_rule ON alerts (rule)",
+        "CREATE TABLE parts (alert VARCHAR REFERENCES alerts (id) ON DELETE CASCADE)",
+        "ALTER TABLE notes ADD COLUMN of VARCHAR REFERENCES alerts (id) ON DELETE SET NULL",
+    ],
+)
+def test_what_only_adds_is_in_nobodys_way(path, tmp_path, harmless):
+    run(old(path, HEAD), harmless)
+    assert obstacles(old(tmp_path / "before.db", HEAD), path) == []
+
+
+OBSTACLES = {
+    "DROP TABLE storms": ["no table storms"],
+    "ALTER TABLE storms RENAME TO gales": ["no table storms"],
+    "ALTER TABLE storms DROP COLUMN since": ["storms: no column since"],
+    "ALTER TABLE storms RENAME COLUMN since TO start": [
+        "storms: no column since",
+        "storms: start must be written",
+    ],
+    "CREATE TABLE s AS SELECT * FROM storms; DROP TABLE storms; ALTER TABLE s RENAME TO storms": [
+        "storms: flushed_at is another",
+        "storms: receiver is another",
+        "storms: receiver is no longer unique",
+        "storms: since is another",
+    ],
+    "DROP INDEX ix_alerts_open": ["alerts: no index ix_alerts_open"],
+    "CREATE UNIQUE INDEX one ON alerts (rule, subject)": ["alerts: rule, subject must be unique"],
+    "CREATE TRIGGER once BEFORE DELETE ON alerts BEGIN SELECT RAISE(ABORT, 'no'); END": [
+        "alerts: trigger once"
+    ],
+    "CREATE TABLE parts (alert VARCHAR REFERENCES alerts (id))": [
+        "parts.alert keeps rows of alerts from being deleted"
+    ],
+    """DROP TABLE cursors; CREATE TABLE cursors (
+        name VARCHAR NOT NULL REFERENCES silences (id) ON DELETE CASCADE,
+        sequence BIGINT NOT NULL, CONSTRAINT pk_cursors PRIMARY KEY (name))""": [
+        "cursors.name must point to silences"
+    ],
+    "ALTER TABLE notes ADD COLUMN size INTEGER DEFAULT 1 CHECK (size > 0)": [
+        "notes: another check"
+    ],
+}
+
+
+@pytest.mark.parametrize(("script", "found"), OBSTACLES.items(), ids=OBSTACLES.keys())
+def test_what_is_in_the_way_of_older_code_is_found(path, tmp_path, script, found):
+    run(old(path, HEAD), script)
+    assert obstacles(old(tmp_path / "before.db", HEAD), path) == found
 
 
 @pytest.mark.parametrize("revision", OLDER)
@@ -216,7 +301,7 @@ def test_a_store_of_a_newer_version_that_only_added_is_worked_on_as_it_is(path, 
 def test_a_store_that_a_newer_version_made_otherwise_is_refused(path, readable_by):
     old(path, HEAD)
     migrated_by_a_newer_version(path, readable_by)
-    with pytest.raises(StoreError, match=rf"restore the copy from before it, .*before-{NEXT}"):
+    with pytest.raises(StoreError, match=rf"store restore {path}\.before-{NEXT}"):
         open_store(url_of(path))
 
 

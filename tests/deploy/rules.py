@@ -8,6 +8,8 @@ from pathlib import Path
 import promql_parser
 import yaml
 
+from tests.deploy.expressions import grouping, selectors
+
 SHIPPED = Path(__file__).parents[2] / "deploy/prometheus"
 RULES = sorted((SHIPPED / "rules").glob("*.yaml"))
 TESTS = sorted((SHIPPED / "tests").glob("*.test.yaml"))
@@ -26,7 +28,7 @@ class Rule:
 
     @property
     def selectors(self) -> list[promql_parser.VectorSelector]:
-        return selectors_of(self.expression)
+        return selectors(self.expression)
 
     @property
     def metrics(self) -> set[str]:
@@ -35,26 +37,12 @@ class Rule:
     @property
     def grouping(self) -> set[str]:
         """Labels that are kept, left out or joined by."""
-        found = re.findall(r"\b(?:by|without|on|group_left)\s*\(([^)]*)\)", self.expression)
-        return {label.strip() for labels in found for label in labels.split(",")} - {""}
+        return grouping(self.expression)
 
     @property
     def told(self) -> set[str]:
         """Labels that the texts for people name."""
         return set(re.findall(r"\$labels\.(\w+)", " ".join(self.texts.values())))
-
-
-def selectors_of(expression: str) -> list[promql_parser.VectorSelector]:
-    found = []
-
-    def visit(node: promql_parser.Expr) -> None:
-        if isinstance(node, promql_parser.MatrixSelector):
-            found.append(node.vector_selector)
-        elif isinstance(node, promql_parser.VectorSelector):
-            found.append(node)
-
-    promql_parser.walk(promql_parser.parse(expression), visit)
-    return found
 
 
 def rules_in(path: Path) -> Iterator[Rule]:

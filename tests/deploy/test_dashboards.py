@@ -6,18 +6,11 @@ from itertools import product
 import promql_parser
 import pytest
 
-from tests.deploy.dashboards.asked import (
-    choices,
-    dashboards,
-    grouping,
-    panels,
-    queries,
-    selectors,
-    unmerged,
-)
+from tests.deploy.dashboards.asked import choices, dashboards, panels, queries
 from tests.deploy.dashboards.frame import TAG
 from tests.deploy.dashboards.shipped import FOLDER, files
-from tmcwatch.telemetry.families import BY_NAME, FORBIDDEN_LABELS, Type
+from tests.deploy.expressions import grouping, labels_of, selectors, unmerged
+from tmcwatch.telemetry.families import FORBIDDEN_LABELS
 
 COLUMNS = 24
 PANELS = [(board, panel) for board in dashboards() for panel in panels(board)]
@@ -30,17 +23,6 @@ each_panel = pytest.mark.parametrize(
 each_query = pytest.mark.parametrize(
     "query", ASKED, ids=[f"{q.dashboard}-{q.panel}-{at}" for at, q in enumerate(ASKED)]
 )
-
-
-def labels_of(metric: str) -> set[str]:
-    """Answer with the labels that a series has of its own; a KeyError names what is not."""
-    if metric in BY_NAME:
-        assert BY_NAME[metric].type is not Type.HISTOGRAM, metric
-        return {*BY_NAME[metric].labels}
-    name, _, part = metric.rpartition("_")
-    assert BY_NAME[name].type is Type.HISTOGRAM
-    assert part in {"bucket", "count", "sum"}
-    return {*BY_NAME[name].labels} | ({"le"} if part == "bucket" else set())
 
 
 def test_the_files_are_what_the_code_makes():

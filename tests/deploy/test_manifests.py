@@ -4,11 +4,11 @@ import json
 import shutil
 from pathlib import Path
 
+import anyio
 import click
+import httpx
 import pytest
 import yaml
-from starlette.applications import Starlette
-from starlette.routing import Route
 
 from tests.deploy.manifests import (
     CHART,
@@ -22,9 +22,11 @@ from tests.deploy.manifests import (
     rendered,
 )
 from tests.deploy.tools import helm, installed, run
+from tests.serving.daemon import READER, answering
 from tmcwatch.cli.commands import tmcwatch
 from tmcwatch.config import load
-from tmcwatch.serving import application as serving
+from tmcwatch.serving.application import application
+from tmcwatch.telemetry.health import Health
 
 # Apprise imports a module that Python 3.11 warns about.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr'")
@@ -48,10 +50,21 @@ def manifests(request):
     return request.param()
 
 
-def probe_paths():
-    """Paths that the application answers without a token."""
-    answered: list[Route] = serving._probes(None)  # type: ignore[arg-type] # never asked
-    return {route.path for route in Starlette(routes=answered).routes if isinstance(route, Route)}
+def answered(path):
+    """Answer with the status that the application has for a kubelet, which carries no token."""
+
+    async def ask():
+        app = application(answering(Health()), lambda: [READER])
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://pod") as kubelet:
+            return (await kubelet.get(path)).status_code
+
+    return anyio.run(ask)
+
+
+def content_of(manifest):
+    """Answer with what a manifest says, besides of itself."""
+    return {key: value for key, value in manifest.items() if key != "metadata"}
 
 
 def is_explained(text, key, start):
@@ -81,10 +94,12 @@ def test_probes_ask_what_the_application_answers(manifests):
     (port,) = container["ports"]
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         asked = container[probe]["httpGet"]
-        assert asked["path"] in probe_paths()
+        assert answered(asked["path"]) in (200, 503)
         assert asked["port"] == port["name"]
     assert container["livenessProbe"]["httpGet"]["path"] == "/-/healthy"
     assert container["readinessProbe"]["httpGet"]["path"] == "/-/ready"
+    assert answered("/-/reddy") == 404
+    assert answered("/api/v1/status") == 401
 
 
 def test_arguments_are_a_command_with_its_options(manifests):
@@ -111,6 +126,12 @@ def test_the_config_loads_and_fits_the_pod(manifests, tmp_path):
     assert config.grace.total_seconds() < pod["terminationGracePeriodSeconds"]
     written = {each["mountPath"] for each in container["volumeMounts"] if not each.get("readOnly")}
     assert str(config.store.path.parent) in written
+    mounted = {each["mountPath"] for each in container["volumeMounts"]}
+    named = (
+        *(one.token_file for one in config.accounts),
+        *(one.file for one in config.http.tokens),
+    )
+    assert {str(file.parent) for file in named if file} == {"/run/secrets/tmcwatch"} <= mounted
 
 
 def test_secrets_and_config_are_folders_that_change_with_their_content(manifests):
@@ -155,13 +176,19 @@ def test_the_service_and_the_policy_lead_to_the_pod(manifests):
 
 
 def test_the_base_is_what_the_chart_makes_with_its_defaults():
-    for kind in ("Deployment", "Service", "NetworkPolicy", "PodDisruptionBudget"):
-        assert only(kustomized("base"), kind)["spec"] == only(rendered(), kind)["spec"], kind
-    theirs, ours = (
-        yaml.safe_load(only(each, "ConfigMap")["data"]["tmcwatch.yaml"])
-        for each in (kustomized("base"), rendered())
+    ours, theirs = (
+        {each["kind"]: each for each in made} for made in (kustomized("base"), rendered())
     )
-    assert theirs == ours
+    assert ours.keys() == theirs.keys()
+    for kind in ours.keys() - {"ConfigMap"}:
+        assert content_of(ours[kind]) == content_of(theirs[kind])
+        assert (
+            ours[kind]["metadata"]["labels"].items() <= theirs[kind]["metadata"]["labels"].items()
+        )
+    config, same = (
+        yaml.safe_load(each["ConfigMap"]["data"]["tmcwatch.yaml"]) for each in (ours, theirs)
+    )
+    assert config == same
 
 
 @pytest.mark.parametrize(

@@ -1,57 +1,33 @@
-"""The shipped rules hold: by promtool, by our metrics, and in a Prometheus that scrapes."""
+"""The shipped rules hold, by promtool and by our metrics."""
 
-import subprocess
+import re
 
 import pytest
 import yaml
 
+from tests.deploy.expressions import labels_of
+from tests.deploy.manifests import ROOT
 from tests.deploy.rules import RULES, SHIPPED, TESTS, rules_in
-from tests.deploy.scraped import staged
-from tests.process.debian import program
-from tests.process.processes import eventually
-from tmcwatch.telemetry.families import BY_NAME, Type
 
 EVERY = [rule for path in RULES for rule in rules_in(path)]
+ABOUT_ITSELF = [rule for rule in rules_in(SHIPPED / "rules/tmcwatch.yaml") if rule.is_alert]
 ALERTS = [rule for rule in EVERY if rule.is_alert]
 RECORDED = {rule.name: rule for rule in EVERY if not rule.is_alert}
-SCRAPED = {"job", "instance", "pod"}
+SCRAPED = {"job", "instance", "namespace", "pod"}
 """Labels that Prometheus adds."""
-FOREIGN: dict[str, set[str]] = {"up": SCRAPED, "process_start_time_seconds": SCRAPED}
-
-UNBORN = {
-    "tmcwatch_restarts_total": "no part has crashed",
-    'tmcwatch_api_requests_total{operation="oauth_token",code=~"400|403"}': "no service account",
+FOREIGN = {
+    "up": SCRAPED,
+    "process_start_time_seconds": SCRAPED,
+    "ALERTS": {"alertname", "alertstate", "account", "namespace"},
 }
-"""Selectors without data on the stage, and why."""
 
 
-@pytest.fixture(scope="session")
-def promtool():
-    path = program("promtool", package="prometheus")
-
-    def check(*words: str, text: str = "") -> None:
-        done = subprocess.run(
-            [path, *words], input=text, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    return check
-
-
-def labels_of(metric: str) -> set[str]:
-    """Answer with the labels that series of a metric may have; a KeyError names what is not."""
+def labels_found(metric: str) -> set[str]:
+    """Answer with the labels that Prometheus knows of a metric; a KeyError names what is not."""
     if metric in RECORDED:
         rule = RECORDED[metric]
-        return rule.grouping or set.union(*map(labels_of, rule.metrics))
-    if metric in FOREIGN:
-        return FOREIGN[metric]
-    if metric in BY_NAME:
-        return {*BY_NAME[metric].labels} | SCRAPED
-    name, _, part = metric.rpartition("_")
-    family = BY_NAME[name]
-    assert family.type is Type.HISTOGRAM
-    assert part in {"bucket", "count", "sum"}
-    return {*family.labels} | SCRAPED | ({"le"} if part == "bucket" else set())
+        return rule.grouping or set.union(*map(labels_found, rule.metrics))
+    return FOREIGN[metric] if metric in FOREIGN else labels_of(metric) | SCRAPED
 
 
 def test_promtool_takes_every_file(promtool):
@@ -77,74 +53,20 @@ def test_a_rule_names_only_metrics_and_labels_that_exist(rule):
     assert rule.selectors
     for selector in rule.selectors:
         named = {matcher.name for matcher in selector.matchers.matchers}
-        assert named <= labels_of(selector.name), selector
-    known = set.union(*map(labels_of, rule.metrics))
+        assert named <= labels_found(selector.name), selector
+    known = set.union(*map(labels_found, rule.metrics))
     assert rule.grouping | rule.told <= known
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
 def test_an_alert_says_what_it_is_and_how_bad(alert):
     assert alert.severity in {"critical", "warning", "info"}
-    assert set(alert.texts) == {"summary", "description"}
+    assert set(alert.texts) - {"runbook"} == {"summary", "description"}
     assert alert.wait
 
 
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory):
-    with staged(tmp_path_factory.mktemp("stage")) as stage:
-        yield stage
-
-
-@pytest.fixture(scope="module")
-def calm(stage):
-    """Wait until it is known that all is well, and answer with what fires all the same."""
-    about_itself = "|".join(rule.name for rule in rules_in(SHIPPED / "rules/tmcwatch.yaml"))
-    stage.until("tmcwatch_head_timestamp_seconds")
-    eventually(lambda: not stage.asked('ALERTS{alertname="TmcwatchDown"}'))
-    return stage.asked(f'ALERTS{{alertname=~"{about_itself}"}}')
-
-
-@pytest.fixture(scope="module")
-def troubled(stage, calm):  # noqa: ARG001 - only once it was seen that all was well
-    """Let happen what the rules are about; answers with the name of the task that failed."""
-    stage.run(0, "EXECUTION_SUCCESS")
-    failed = stage.run(3, "EXECUTION_FAILED")
-    stage.until('increase(tmcwatch_workspace_executions_total{result="failed"}[1m]) > 0')
-    stage.until("tmcwatch_last_success_timestamp_seconds and tmcwatch_consecutive_failures == 0")
-    stage.until("tmcwatch_outbox_oldest_timestamp_seconds")
-    stage.fault("unknown_status", is_on=True)
-    stage.run(1, "EXECUTION_SUCCESS")
-    stage.until("tmcwatch_unrecognised_statuses_total")
-    stage.fault("revoked_token", is_on=True)
-    stage.until('tmcwatch_api_requests_total{code="401"}')
-    return failed
-
-
-def test_promtool_takes_what_is_scraped(promtool, stage):
-    promtool("check", "metrics", text=stage.daemon.answer("/metrics").text)
-
-
-def test_no_rule_fires_about_a_daemon_that_is_well(calm):
-    assert calm == []
-
-
-@pytest.mark.usefixtures("troubled")
-def test_every_rule_can_be_asked_and_everything_it_asks_for_is_there(stage):
-    for rule in EVERY:
-        stage.asked(rule.expression)
-    selectors = {
-        f"{one.name}{one.matchers}".removesuffix("{}") for rule in EVERY for one in rule.selectors
-    }
-    assert {one for one in selectors if not stage.asked(one)} == set(UNBORN)
-
-
-def test_a_failed_task_travels_through_prometheus_and_alertmanager_as_one_alert(stage, troubled):
-    told = eventually(lambda: stage.told(alertname="TmcwatchTaskFailing", name=troubled))
-    assert {alert["fingerprint"] for alert in told} == {told[0]["fingerprint"]}
-    assert troubled in told[0]["annotations"]["description"]
-    assert told[0]["labels"]["severity"] == "warning"
-
-
-@pytest.mark.usefixtures("troubled")
-def test_a_refused_token_is_told_with_the_account(stage):
-    assert eventually(lambda: stage.told(alertname="TmcwatchUnauthorized", account="prod"))
+@pytest.mark.parametrize("alert", ABOUT_ITSELF, ids=lambda alert: alert.name)
+def test_an_alert_about_tmcwatch_names_the_chapter_that_says_what_to_do(alert):
+    path, _, anchor = alert.texts["runbook"].partition("#")
+    headings = re.findall(r"^#+ (.+)$", (ROOT / path).read_text(), re.MULTILINE)
+    assert anchor in {heading.lower().replace(" ", "-") for heading in headings}

@@ -39,10 +39,18 @@ def installed(name: str, *, package: str) -> str:
     return str(found)
 
 
-def run(command: list[str], *, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def run(
+    command: list[str], *, stdin: str = "", folder: str | None = None, within: float = RUN_WITHIN
+) -> subprocess.CompletedProcess[str]:
     """Run a program to its end."""
     return subprocess.run(
-        command, input=stdin, capture_output=True, text=True, timeout=RUN_WITHIN, check=False
+        command,
+        input=stdin,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=within,
+        check=False,
     )
 
 

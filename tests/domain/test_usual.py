@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from tests.domain.telling import at
 from tmcwatch.domain.describing import took
-from tmcwatch.domain.execution import Phase
+from tmcwatch.domain.execution import ENDS, Phase
 from tmcwatch.domain.usual import (
     EXPIRES_EARLIEST,
     EXPIRES_LATEST,
     PastRun,
     expires_after,
+    run_times,
     usual_interval,
     usual_run_time,
 )
@@ -39,6 +40,25 @@ def test_only_the_newest_twenty_successes_count():
 def test_without_a_success_that_began_there_is_no_usual_run_time():
     misfired = PastRun(phase=Phase.SUCCEEDED, triggered_at=at(0), started_at=None, ended_at=at(0))
     assert usual_run_time([misfired, run(1, phase=Phase.FAILED)]) is None
+
+
+@given(st.lists(st.builds(run, st.just(0), st.integers(1, 90), st.sampled_from(list(ENDS)))))
+def test_metrics_and_messages_tell_the_same_usual_run_time(runs):
+    times = run_times(runs)
+    assert times.usual == usual_run_time(runs)
+    assert (times.usual is None) == (times.longest_usual is None)
+    assert (times.last is None) == (not runs)
+
+
+def test_nineteen_of_twenty_runs_do_not_exceed_what_is_usually_the_longest():
+    assert run_times([run(-n, 21 - n) for n in range(30)]).longest_usual == timedelta(minutes=20)
+    assert run_times([run(0, 3), run(-9, 7)]).longest_usual == timedelta(minutes=7)
+
+
+def test_the_last_run_time_is_that_of_the_newest_run_that_began():
+    misfired = PastRun(phase=Phase.MISFIRED, triggered_at=at(9), started_at=None, ended_at=at(9))
+    last = run_times([misfired, run(0, 4, Phase.FAILED), run(-9, 1)]).last
+    assert last == timedelta(minutes=4)
 
 
 def test_the_usual_interval_is_the_median_distance_of_starts_in_any_order():

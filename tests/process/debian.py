@@ -85,7 +85,8 @@ def alertmanager(
 
 def prometheus(binary: str, folder: Path, config: str) -> AbstractContextManager[str]:
     """Run Prometheus on a free port, beside the rules in its folder; gives its address."""
-    return _running(binary, folder, config, [f"--storage.tsdb.path={folder}/data"])
+    words = (f"--storage.tsdb.path={folder}/data", "--enable-feature=exemplar-storage")
+    return _running(binary, folder, config, words)
 
 
 @contextmanager

@@ -44,6 +44,33 @@ def test_sigterm_ends_it_in_time_and_in_order(daemon):
     assert not daemon.logged("stopped_late")
 
 
+def test_restarts_of_every_part_are_counted_from_nothing(daemon):
+    exposition = daemon.answer("/metrics").text
+    for part in ("serving", "signals", "config", "tracking", "alerting", "tasks of prod"):
+        assert f'tmcwatch_restarts_total{{loop="{part}"}} 0.0' in exposition
+
+
+def test_sigterm_ends_it_before_it_watches_even_as_process_1_of_a_container(tmp_path):
+    path = tmp_path / "tmcwatch.yaml"
+    os.mkfifo(path)
+    with started(Daemon, tmp_path, "run", "--config", str(path)) as daemon:
+        writing = eventually(lambda: opened_by_both(path))
+        try:
+            daemon.signal(signal.SIGTERM)
+            # A process 1 ignores what it does not handle: that it handles it shows in its code.
+            assert daemon.ends() == 128 + signal.SIGTERM
+        finally:
+            os.close(writing)
+
+
+def opened_by_both(path):
+    """Open a pipe for writing, once somebody reads it; 0, which is taken, until then."""
+    try:
+        return os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return 0
+
+
 def test_ctrl_c_ends_it_just_as_well(daemon):
     daemon.signal(signal.SIGINT)
     assert daemon.ends() == 0

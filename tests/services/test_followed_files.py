@@ -25,7 +25,11 @@ def following(tmp_path, now):
     """Run the part of a daemon that follows its files, and list each config that it loads."""
 
     @asynccontextmanager
-    async def followed():
+    async def followed(*, also=lambda _: None):
+        def used(config):
+            loaded.append(config)
+            also(config)
+
         path = tmp_path / "tmcwatch.yaml"
         loaded: list[Config] = []
         path.write_text(CONFIG)
@@ -36,7 +40,7 @@ def following(tmp_path, now):
             load(path, environ={}),
             world,
             Metrics(version="test"),
-            reconfigured=loaded.append,
+            reconfigured=used,
         )
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(daemon._follow_file)
@@ -101,6 +105,17 @@ async def test_a_file_that_a_new_config_names_is_followed_from_then_on(following
         authority(tmp_path, "other")
         await anyio.sleep(11)
         assert len(loaded) == 2
+
+
+async def test_a_file_that_changes_while_a_config_begins_to_name_it_is_read_again(
+    following, tmp_path
+):
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("rules: [{name: before}]")
+    async with following(also=lambda _: rules.write_text("rules: [{name: after}]")) as loaded:
+        (tmp_path / "tmcwatch.yaml").write_text(CONFIG + "rule_files: [rules.yaml]")
+        await anyio.sleep(60)
+    assert [config.every_rule[0].name for config in loaded] == ["before", "after"]
 
 
 async def test_changed_templates_are_used_within_seconds(following, tmp_path):

@@ -11,6 +11,7 @@ from tmcwatch.domain.snapshot import (
     Snapshot,
     SubjectState,
 )
+from tmcwatch.domain.usual import RunTimes
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 PROD = AccountName("prod")
@@ -75,6 +76,8 @@ def owed(receiver="oncall", *, pending=0, oldest_at=None, dead=0):
 
 def busy():
     """A snapshot in which every metric has something to say."""
+    hour = timedelta(hours=1)
+    an_hour = RunTimes(usual=hour, longest_usual=hour, last=hour)
     an_hour_ago = NOON - timedelta(hours=1)
     return snapshot(
         lists=(
@@ -104,4 +107,5 @@ def busy():
         ),
         alerts_firing={("failed", "critical"): 2},
         outbox=(owed(pending=1, oldest_at=an_hour_ago, dead=3),),
+        run_times={task("p1", kind=Kind.PLAN).place: an_hour},
     )

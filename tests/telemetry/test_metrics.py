@@ -1,6 +1,7 @@
 """What a scrape finds."""
 
 import tracemalloc
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,19 +14,44 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families as text_families
 
 from tests.telemetry.snapshots import NOON, PROD, busy, counted, listed, owed, snapshot, task
-from tmcwatch.domain.execution import ExecutionId, Kind, Phase, SubjectId, Transition, Trigger
+from tmcwatch.domain.certificate import Doubt
+from tmcwatch.domain.delivery import Failure
+from tmcwatch.domain.execution import (
+    AccountName,
+    ExecutionId,
+    Kind,
+    Phase,
+    SubjectId,
+    Transition,
+    Trigger,
+)
 from tmcwatch.domain.muting import Suppression
+from tmcwatch.domain.usual import RunTimes
 from tmcwatch.telemetry.exemplars import MOST
-from tmcwatch.telemetry.families import BY_NAME, FAMILIES, FORBIDDEN_LABELS, documented
-from tmcwatch.telemetry.metrics import OPENMETRICS, TEXT, Metrics
+from tmcwatch.telemetry.families import BY_NAME, FAMILIES, FORBIDDEN_LABELS, Type, documented
+from tmcwatch.telemetry.lines import Form
+from tmcwatch.telemetry.metrics import Metrics
 
 WORKSPACE = {"account": "prod", "environment": "PROD", "workspace": "FIN", "kind": "task"}
 T1 = WORKSPACE | {"id": "t1"}
 
 
+DETAIL = {
+    "expected_duration_median_seconds": 90,
+    "expected_duration_p95_seconds": 120,
+    "last_duration_seconds": 2.5,
+}
+
+
 @pytest.fixture
 def metrics():
     return Metrics(version="1.2.3")
+
+
+def within(series):
+    metrics = Metrics(version="1")
+    metrics.limit(series)
+    return metrics
 
 
 def everything_counted(metrics):
@@ -40,13 +66,13 @@ def everything_counted(metrics):
     metrics.beat("prod", "task", 10.0)
     metrics.throttled("prod", "processing")
     metrics.budget("prod", "processing", rate=6.0, ceiling=30.0, paused_until=NOON)
-    metrics.reread("prod", "task", "moved")
+    metrics.reread("prod", "task", Doubt.ROWS_MISSING)
     metrics.bisected("prod", "task")
     metrics.look("prod", "task", ok=True)
     metrics.skew("prod", 1.5)
     metrics.ended(failed("a7"))
     metrics.sent("oncall", 1.5)
-    metrics.send_failed("oncall", "refused")
+    metrics.send_failed("oncall", Failure.PERMANENT)
     metrics.suppressed(Suppression.SILENCE, 2)
     metrics.audit_unread("prod", 1)
     metrics.restarted("tracking")
@@ -68,7 +94,7 @@ def failed(execution, **changes):
 def exemplars(metrics, state):
     return {
         (sample.name, sample.labels.get("result")): dict(sample.exemplar.labels)
-        for family in scraped(metrics, state, OPENMETRICS)
+        for family in scraped(metrics, state, Form.OPENMETRICS.value)
         for sample in family.samples
         if sample.exemplar
     }
@@ -78,6 +104,10 @@ def scraped(metrics, state, accept=None):
     text, _ = metrics.render(state, accept)
     families = openmetrics_families if accept else text_families
     return list(families(text.decode()))
+
+
+def series_of(metrics, state, accept=None):
+    return (sample for family in scraped(metrics, state, accept) for sample in family.samples)
 
 
 def value(metrics, state, name, labels=None):
@@ -105,7 +135,7 @@ def test_the_newest_execution_behind_a_count_is_its_exemplar(metrics):
         ("tmcwatch_executions_total", "failed"): {"execution": "a8"},
         ("tmcwatch_detection_delay_seconds_bucket", None): {"execution": "a8"},
     }
-    text, _ = metrics.render(busy(), TEXT)
+    text, _ = metrics.render(busy(), Form.TEXT.value)
     assert b"a8" not in text
 
 
@@ -122,7 +152,7 @@ def test_no_more_than_the_newest_exemplars_are_kept(metrics):
     state = snapshot(subjects=tuple(task(f"t{number}", failed=1) for number in range(MOST + 1)))
     found = [
         sample.labels["id"]
-        for family in scraped(metrics, state, OPENMETRICS)
+        for family in scraped(metrics, state, Form.OPENMETRICS.value)
         for sample in family.samples
         if sample.exemplar and "id" in sample.labels
     ]
@@ -159,6 +189,7 @@ def test_metrics_are_named_and_explained_as_prometheus_wants():
         assert family.name.endswith("_total") == (family.type == "counter"), family.name
         assert family.name.endswith("_info") or family.type != "info"
         assert family.help.endswith(".")
+        assert not set('\\\n"') & set(family.help), "what would have to be escaped"
         assert not FORBIDDEN_LABELS & set(family.labels)
         assert not {"ms", "sec", "s", "m", "h", "d"} & set(family.name.split("_"))
     assert len({family.help for family in FAMILIES}) == len(FAMILIES) == len(BY_NAME)
@@ -175,10 +206,10 @@ def test_no_created_lines_are_scraped(metrics):
 
 
 def test_the_answer_is_what_the_scraper_accepts(metrics):
-    assert metrics.render(snapshot(), None)[1] == TEXT
-    assert metrics.render(snapshot(), "text/html, */*")[1] == TEXT
+    assert metrics.render(snapshot(), None)[1] == Form.TEXT.value
+    assert metrics.render(snapshot(), "text/html, */*")[1] == Form.TEXT.value
     text, content_type = metrics.render(snapshot(), "Application/OpenMetrics-Text;q=0.7,*/*;q=0.1")
-    assert content_type == OPENMETRICS
+    assert content_type == Form.OPENMETRICS.value
     assert text.endswith(b"# EOF\n")
 
 
@@ -255,6 +286,18 @@ def test_lists_tell_how_far_they_are_read(metrics):
     assert value(metrics, snapshot(lists=(listed(),)), "quarantined_rows_total", labels) == 0
 
 
+def test_odd_rows_of_promotions_which_have_no_list_are_counted_as_well(metrics):
+    row = counted("quarantined_rows_total", "", 2, environment="", workspace="")
+    state = snapshot(counters=(replace(row, kind=Kind.PROMOTION),))
+    labels = {"account": "prod", "kind": "promotion"}
+    assert value(metrics, state, "quarantined_rows_total", labels) == 2
+
+
+def test_a_workspace_counts_every_known_reason_of_a_misfire_from_nothing(metrics):
+    for reason, number in {"PLAN_PAUSED": 1, "TASK_IS_PAUSED": 0, "UNKNOWN": 0}.items():
+        assert value(metrics, busy(), "misfires_total", WORKSPACE | {"reason": reason}) == number
+
+
 def test_receivers_and_rules_have_series_before_anything_happens(metrics):
     metrics.expect(receivers=["oncall", "team"], rules=[("failed", "critical")])
     state = snapshot(outbox=(owed("team", pending=2),))
@@ -273,6 +316,34 @@ def test_a_failed_reload_keeps_the_time_of_the_last_good_one(metrics):
     assert value(metrics, None, name) == NOON.timestamp()
 
 
+def everything_of_an_account(metrics, account):
+    metrics.beat(account, "task", 10.0)
+    metrics.budget(account, "processing", rate=6.0, ceiling=30.0, paused_until=None)
+    metrics.look(account, "task", ok=True)
+    metrics.look(account, "plan", ok=False)
+    metrics.skew(account, 1.5)
+    metrics.throttled(account, "processing")
+
+
+def test_of_an_account_that_is_dropped_only_counters_stay_as_they_are(metrics):
+    metrics.expect(lists=[(PROD, Kind.TASK), (PROD, Kind.PLAN)])
+    everything_of_an_account(metrics, "prod")
+    metrics.expect(lists=[(AccountName("test"), Kind.TASK)])
+    left = {one.name for one in series_of(metrics, None) if one.labels.get("account") == "prod"}
+    assert "tmcwatch_api_throttled_total" in left
+    assert {BY_NAME[name].type for name in left} == {Type.COUNTER}
+    metrics.expect(lists=[(PROD, Kind.TASK)])
+    assert value(metrics, None, "api_throttled_total", {"account": "prod"}) == 1
+
+
+def test_a_list_that_is_no_longer_watched_does_not_keep_its_account_down(metrics):
+    metrics.expect(lists=[(PROD, Kind.TASK), (PROD, Kind.PLAN)])
+    everything_of_an_account(metrics, "prod")
+    assert value(metrics, None, "up", {"account": "prod"}) == 0
+    metrics.expect(lists=[(PROD, Kind.TASK)])
+    assert value(metrics, None, "up", {"account": "prod"}) == 1
+
+
 def test_a_pause_that_is_over_reads_as_zero(metrics):
     name = "api_throttled_until_timestamp_seconds"
     metrics.budget("prod", "processing", rate=6.0, ceiling=30.0, paused_until=NOON)
@@ -285,7 +356,7 @@ def test_a_pause_that_is_over_reads_as_zero(metrics):
 def test_what_alert_rules_are_about_outlives_what_only_pictures_show():
     ran: dict[str, Any] = {"last_success_at": NOON, "last_completion_at": NOON}
     state = snapshot(subjects=tuple(task(f"t{n}", **ran) for n in range(300)))
-    metrics = Metrics(version="1", series_budget=850)
+    metrics = within(860)
     names = ["executions_total", "last_success_timestamp_seconds", "consecutive_failures"]
     dropped = {
         name: value(metrics, state, "series_dropped", {"metric": f"tmcwatch_{name}"})
@@ -300,7 +371,7 @@ def test_what_alert_rules_are_about_outlives_what_only_pictures_show():
 
 
 def test_beyond_the_budget_tasks_lose_their_least_needed_series_first():
-    metrics = Metrics(version="1", series_budget=500)
+    metrics = within(500)
     state = snapshot(subjects=tuple(task(f"t{number}") for number in range(100)))
     text, _ = metrics.render(state, None)
     assert text.count(b"\ntmcwatch_executions_total{") == 300
@@ -313,8 +384,8 @@ def test_beyond_the_budget_tasks_lose_their_least_needed_series_first():
 def test_what_there_is_no_room_for_takes_no_memory_either():
     state = snapshot(subjects=tuple(task(f"t{number}") for number in range(2_000)))
 
-    def most_while_rendering(series_budget: int) -> int:
-        metrics = Metrics(version="1", series_budget=series_budget)
+    def most_while_rendering(series: int) -> int:
+        metrics = within(series)
         tracemalloc.start()
         try:
             metrics.render(state, None)
@@ -325,8 +396,44 @@ def test_what_there_is_no_room_for_takes_no_memory_either():
     assert most_while_rendering(0) < most_while_rendering(50_000) / 4
 
 
+def chosen(*subjects):
+    times = RunTimes(
+        usual=timedelta(seconds=90),
+        longest_usual=timedelta(seconds=120),
+        last=timedelta(seconds=2.5),
+    )
+    return snapshot(subjects=subjects, run_times={one.place: times for one in subjects[:2]})
+
+
+def test_only_what_is_chosen_tells_its_run_times(metrics):
+    state = chosen(*(task(f"t{number}") for number in range(3)))
+    for name, seconds in DETAIL.items():
+        assert value(metrics, state, name, T1) == seconds
+        assert value(metrics, state, name, {"id": "t2"}) is None
+
+
+def test_a_task_that_never_succeeded_has_no_usual_run_time(metrics):
+    times = RunTimes(usual=None, longest_usual=None, last=timedelta(seconds=7))
+    state = snapshot(subjects=(task(),), run_times={task().place: times})
+    found = [value(metrics, state, name, T1) for name in DETAIL]
+    assert found == [None, None, 7]
+
+
+def test_details_are_left_out_as_soon_as_anything_else_is():
+    state = chosen(*(task(f"t{number}") for number in range(300)))
+    enough = len(list(series_of(within(50_000), state)))
+    lacking = within(enough - 1)
+    dropped = {"metric": "tmcwatch_last_duration_seconds"}
+    assert value(lacking, state, "series_dropped", dropped) == 2
+    assert value(lacking, state, "expected_duration_p95_seconds", T1) == 120
+    much_lacking = within(enough - 300)
+    for name in DETAIL:
+        assert value(much_lacking, state, name, T1) is None
+    assert value(much_lacking, state, "consecutive_failures", T1) == 0
+
+
 def test_workspaces_never_lose_their_series():
-    metrics = Metrics(version="1", series_budget=0)
+    metrics = within(0)
     assert value(metrics, busy(), "workspace_executions_total", {"result": "failed"} | WORKSPACE)
     assert value(metrics, busy(), "executions_total", T1 | {"result": "failed"}) is None
 
@@ -361,3 +468,20 @@ def test_maintenance_is_shown_by_name_as_it_is_at_that_moment(metrics):
     metrics.expect(maintenance={"now": lambda now: now == NOON, "later": lambda now: now > NOON})
     for name, number in {"now": 1, "later": 0}.items():
         assert value(metrics, snapshot(), "maintenance_active", {"name": name}) == number
+
+
+@given(name=names, other=names)
+@pytest.mark.parametrize("accept", [None, "application/openmetrics-text; version=1.0.0"])
+def test_every_name_is_scraped_as_tmc_has_it(accept, name, other):
+    state = snapshot(subjects=(task(name=name, workspace=other), task("t2", name=other)))
+    found = {
+        one.labels["id"]: one.labels
+        for one in series_of(Metrics(version="1"), state, accept)
+        if one.name == "tmcwatch_task_info"
+    }
+    assert found["t1"] == T1 | {"name": scraped_as(name), "workspace": scraped_as(other)}
+    assert found["t2"]["name"] == scraped_as(other)
+
+
+def scraped_as(text):
+    return text.encode("utf-8", "replace").decode()

@@ -1,7 +1,7 @@
 """What the daemon answers over HTTP and does when asked; nothing here calls TMC."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
@@ -11,21 +11,25 @@ import structlog
 
 from tmcwatch import __version__
 from tmcwatch.app.attending import attending_of
+from tmcwatch.app.collecting import Collecting
 from tmcwatch.app.letters import dead, meant, owed, portions, replayed, told_to
 from tmcwatch.app.parts import Parts
 from tmcwatch.app.promotions import listed, to_follow, unfinished
+from tmcwatch.app.run_times import KeptRunTimes
 from tmcwatch.app.templates import words_of
 from tmcwatch.app.transactions import read, write
 from tmcwatch.app.watch import young_enough
-from tmcwatch.app.wiring import targets_of
+from tmcwatch.app.wiring import ownership_of, targets_of, watched_lists
 from tmcwatch.app.world import World
 from tmcwatch.config import Config
 from tmcwatch.domain.alert import Alert, AlertId, Severity
 from tmcwatch.domain.budget import Family
+from tmcwatch.domain.choosing import Choice
 from tmcwatch.domain.execution import AccountName, Transition
 from tmcwatch.domain.message import IN_FULL, Message
 from tmcwatch.domain.moment import moment_text
 from tmcwatch.domain.promotion import Source
+from tmcwatch.domain.snapshot import Snapshot
 from tmcwatch.notifiers import NotifierError
 from tmcwatch.serving.operations import (
     Json,
@@ -59,6 +63,8 @@ class Answers:
     config: Callable[[], Config]
     parts: Parts
     world: World
+    run_times: KeptRunTimes = field(default_factory=KeptRunTimes)
+    collecting: Collecting = field(default_factory=Collecting)
 
     def operations(self, reload: Callable[[], Awaitable[Sequence[str]]]) -> Operations:
         return Operations(
@@ -80,22 +86,33 @@ class Answers:
 
     async def metrics(self, accept: str | None) -> tuple[bytes, str]:
         """Answer with the exposition; without the store it has only what the process counts."""
-        work = partial(read_snapshot, now=self.world.now())
-        try:
-            snapshot = await self._read(work)
-        except Unavailable:
-            snapshot = None
-        self.parts.metrics.store(ok=self.parts.health.is_store_up)
-        return await self.world.in_thread(self.parts.metrics.render, snapshot, accept)
+        with self.collecting.paused():
+            try:
+                snapshot = await self._read(self._told_as_metrics)
+            except Unavailable:
+                snapshot = None
+            self.parts.metrics.store(ok=self.parts.health.is_store_up)
+            answer = await self.world.in_thread(self.parts.metrics.render, snapshot, accept)
+            del snapshot  # gone before garbage is looked for among it
+        return answer
+
+    def _told_as_metrics(self, connection: Connection) -> Snapshot:
+        config, snapshot = self.config(), self._snapshot(connection)
+        choice = Choice(matchers=config.metrics.detail, ownership=ownership_of(config))
+        times = self.run_times.read(connection, choice, snapshot.subjects, snapshot.at)
+        return replace(snapshot, run_times=times)
+
+    def _snapshot(self, connection: Connection) -> Snapshot:
+        return read_snapshot(connection, self.world.now()).of(watched_lists(self.config()))
 
     async def fresh(self) -> Verdict:
-        snapshot = await self._read(partial(read_snapshot, now=self.world.now()))
+        snapshot = await self._read(self._snapshot)
         return self.parts.health.fresh(
             self.world.now(), snapshot.lists, young_enough=young_enough(self.config())
         )
 
     async def status(self) -> Json:
-        snapshot = await self._read(partial(read_snapshot, now=self.world.now()))
+        snapshot = await self._read(self._snapshot)
         promotions = unfinished(await self.promotions())
         refused_at = self.parts.health.config_refused_at
         return {

@@ -88,6 +88,8 @@ class Daemon:
     async def run(self) -> None:
         """Watch until stopped by SIGTERM, SIGINT or `stop`."""
         log.info("started", version=__version__, listen=self.address, config=str(self._path))
+        metrics = self.parts.metrics
+        counted = Supervision(began=metrics.loop, restarted=metrics.restarted)
         try:
             async with anyio.create_task_group() as outer:
                 for name, service in (
@@ -95,7 +97,7 @@ class Daemon:
                     ("signals", self._obey_signals),
                     ("config", self._follow_file),
                 ):
-                    outer.start_soon(keep_running, name, service, Supervision())
+                    outer.start_soon(keep_running, name, service, counted)
                 await self._watch()
                 outer.cancel_scope.cancel()
         finally:
@@ -114,21 +116,27 @@ class Daemon:
         A bad one changes nothing. The store and the port stay as they are until a restart.
         """
         async with self._reload:
-            self._seen = await self._world.in_thread(self._fingerprint)
             try:
-                config = await self._world.in_thread(self._load)
+                config = await self._world.in_thread(self._load_followed)
             except ConfigError as error:
                 problems = [str(problem) for problem in error.problems]
                 self._refuse(problems)
                 return problems
-            named_before = await self._world.in_thread(_followed, self._config)
             self._use(config)
-            if await self._world.in_thread(_followed, config) != named_before:
-                self._seen = await self._world.in_thread(self._fingerprint)
             return []
 
     def _fingerprint(self) -> str:
         return fingerprint(self._path, *_followed(self._config))
+
+    def _load_followed(self) -> Config:
+        """Load the file after a look at all it stands on, so that a change meanwhile is seen."""
+        self._seen = self._fingerprint()
+        config = self._load()
+        named = _followed(config)
+        if named == _followed(self._config):
+            return config
+        self._seen = fingerprint(self._path, *named)
+        return self._load()
 
     def _load(self) -> Config:
         config = load(self._path, environ=self._world.environ)

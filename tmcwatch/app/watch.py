@@ -21,16 +21,17 @@ from tmcwatch.app.pollers import Pollers, Service
 from tmcwatch.app.templates import words_of
 from tmcwatch.app.throttling import ThrottleWatch
 from tmcwatch.app.wiring import (
-    kinds_of,
     mutes_of,
     scopes_of,
     settings_of,
     targets_of,
+    watched_lists,
     watchfulness_of,
 )
 from tmcwatch.app.world import World
 from tmcwatch.config import Config, rules_of
 from tmcwatch.delivering import Means, Mirror, Target, deliver, keep_in_step
+from tmcwatch.domain.delivery import Failure
 from tmcwatch.domain.execution import AccountName
 from tmcwatch.domain.observation import Observation
 from tmcwatch.store.engine import StoreError
@@ -65,6 +66,7 @@ class _Watch:
         self._supervision = Supervision(
             outages=(StoreError,),
             outage=partial(store_fails, parts.health),
+            began=parts.metrics.loop,
             restarted=parts.metrics.restarted,
         )
         self._alerter = Alerter(
@@ -141,15 +143,16 @@ class _Watch:
         )
 
     def _expect(self) -> None:
-        kinds = kinds_of(self._config)
-        self._parts.health.watch(
-            [(AccountName(one.name), kind) for one in self._config.accounts for kind in kinds]
-        )
+        config, lists = self._config, watched_lists(self._config)
+        self._parts.health.watch(lists)
+        self._parts.metrics.limit(config.metrics.series)
         self._parts.metrics.expect(
-            receivers=[receiver.name for receiver in self._config.receivers],
-            rules=[(rule.name, rule.severity.value) for rule in rules_of(self._config)],
+            lists=lists,
+            audited=[one.name for one in config.accounts if config.watch.promotions.audit_log],
+            receivers=[receiver.name for receiver in config.receivers],
+            rules=[(rule.name, rule.severity.value) for rule in rules_of(config)],
             maintenance={
-                one.name: partial(is_in_force, one) for one in mutes_of(self._config).maintenance
+                one.name: partial(is_in_force, one) for one in mutes_of(config).maintenance
             },
         )
 
@@ -213,7 +216,7 @@ class _Observed:
     def on_sent(self, receiver: str, seconds_since_created: float) -> None:
         self.metrics.sent(receiver, seconds_since_created)
 
-    def on_failed(self, receiver: str, reason: str) -> None:
+    def on_failed(self, receiver: str, reason: Failure) -> None:
         self.metrics.send_failed(receiver, reason)
 
 

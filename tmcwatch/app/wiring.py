@@ -54,13 +54,17 @@ def kinds_of(config: Config) -> tuple[Kind, ...]:
     return tuple(kind for kind, is_wanted in wanted if is_wanted)
 
 
+def watched_lists(config: Config) -> list[tuple[AccountName, Kind]]:
+    """Answer with every list that is read, by its account."""
+    kinds = kinds_of(config)
+    return [(AccountName(one.name), kind) for one in config.accounts for kind in kinds]
+
+
 def settings_of(config: Config) -> Settings:
     """Answer with what the config says about alerts."""
     return Settings(
         rules=rules_of(config),
-        ownership=tuple(
-            Ownership(matchers=owner.matchers, labels=owner.labels) for owner in config.labels
-        ),
+        ownership=ownership_of(config),
         root=routing_tree(config),
         receivers={
             receiver.name: Receiver(
@@ -91,6 +95,10 @@ def settings_of(config: Config) -> Settings:
         external_url=config.http.external_url,
         mutes=mutes_of(config),
     )
+
+
+def ownership_of(config: Config) -> tuple[Ownership, ...]:
+    return tuple(Ownership(matchers=one.matchers, labels=one.labels) for one in config.labels)
 
 
 def mutes_of(config: Config) -> Mutes:
@@ -261,7 +269,7 @@ def judges_rows(config: Config) -> bool:
 def watchfulness_of(config: Config, world: World) -> Watchfulness:
     """Answer with what judges whether every list is seen."""
     return Watchfulness(
-        [(AccountName(one.name), kind) for one in config.accounts for kind in kinds_of(config)],
+        watched_lists(config),
         limit=patience(config.watch.beat),
         settle=config.watch.settle.floor,
         started_at=world.now(),
@@ -271,6 +279,6 @@ def watchfulness_of(config: Config, world: World) -> Watchfulness:
 def rereads_of(account: AccountName, kind: Kind, metrics: Metrics) -> Rereads:
     """Answer with what is counted when a window is read again or cut in half."""
     return Rereads(
-        reread=lambda doubt: metrics.reread(account, kind.value, doubt.value),
+        reread=partial(metrics.reread, account, kind.value),
         bisected=lambda: metrics.bisected(account, kind.value),
     )

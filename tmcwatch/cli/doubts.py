@@ -8,6 +8,7 @@ from tmcwatch.config.problems import suggestion
 from tmcwatch.config.values import RESERVED_LABELS
 from tmcwatch.domain.alert import Severity
 from tmcwatch.domain.built_in import WATCHING
+from tmcwatch.domain.choosing import OF_SUBJECTS
 from tmcwatch.domain.execution import Kind
 from tmcwatch.domain.matcher import Matcher, Operator
 from tmcwatch.domain.rule import rule_named
@@ -34,7 +35,7 @@ def written_doubts(config: Config) -> Iterator[tuple[str, str]]:
     """Give the keys of a config that ask for what no alert has, each with why."""
     known = _labels(config)
     for key, matchers in _conditions(config):
-        about = _about_a_run if key.startswith("rules[") else _about
+        about = _ABOUT.get(key.partition("[")[0].partition(".")[0], _about)
         for place, matcher in enumerate(matchers):
             for doubt in about(matcher, known, config):
                 yield f"{key}[{place}]", doubt
@@ -55,6 +56,16 @@ def _about_a_run(matcher: Matcher, known: frozenset[str], config: Config) -> Ite
         yield f"no run has the label {matcher.label}, which a rule gives to its alerts"
     else:
         yield from _about(matcher, known, config)
+
+
+def _about_a_subject(matcher: Matcher, known: frozenset[str], config: Config) -> Iterator[str]:
+    if matcher.label in RESERVED_LABELS - OF_SUBJECTS:
+        yield f"no task or plan has the label {matcher.label}, only its runs or alerts may"
+    else:
+        yield from _about(matcher, known, config)
+
+
+_ABOUT = {"rules": _about_a_run, "metrics": _about_a_subject}
 
 
 def _unknown_label(name: str, known: frozenset[str]) -> Iterator[str]:
@@ -90,6 +101,7 @@ def _conditions(config: Config) -> Iterator[tuple[str, tuple[Matcher, ...]]]:
         yield f"labels[{place}].matchers", owner.matchers
     for place, rule in enumerate(config.rules):
         yield f"rules[{place}].matchers", rule.matchers
+    yield "metrics.detail", config.metrics.detail
     for place, one in enumerate(config.maintenance):
         yield f"maintenance[{place}].matchers", one.matchers
     for place, inhibition in enumerate(config.inhibit_rules):

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import anyio
 
@@ -13,9 +14,13 @@ from tmcwatch.app import World
 from tmcwatch.app.wiring import client_of, scope_of
 from tmcwatch.cli.ending import one_line
 from tmcwatch.config import Account, Config
+from tmcwatch.config.model import Promotions
 from tmcwatch.domain.budget import BURST, Purpose
 from tmcwatch.domain.scope import Scope
+from tmcwatch.domain.window import Window
 from tmcwatch.telemetry.metrics import Metrics
+
+AUDIT = "entries of the audit log of the last hour"
 
 COSTS: Mapping[str, str] = {
     "task runs": "runs of tasks are not watched",
@@ -24,8 +29,12 @@ COSTS: Mapping[str, str] = {
     "plans": "plans are told by their id, without environment and workspace",
     "environments": "nothing else: names come with the tasks and plans",
     "workspaces": "a workspace that is lost is not told; names come with the tasks and plans",
+    "promotions": "promotions are told by their id",
+    AUDIT: "promotions are followed only where the config or a request names them",
 }
 """What is asked for, and what a refusal costs."""
+
+LATELY = timedelta(hours=1)
 
 Ask = Callable[[], Awaitable[int]]
 
@@ -83,16 +92,18 @@ async def ask_all(config: Config, world: World) -> list[Seen]:
     seen = [Seen(account=one.name, url=one.api_url) for one in config.accounts]
     async with anyio.create_task_group() as tasks:
         for account, one in zip(config.accounts, seen, strict=True):
-            tasks.start_soon(_ask_account, account, world, one)
+            tasks.start_soon(_ask_account, account, config.watch.promotions, world, one)
     return seen
 
 
-async def _ask_account(account: Account, world: World, seen: Seen) -> None:
+async def _ask_account(account: Account, followed: Promotions, world: World, seen: Seen) -> None:
     try:
         budget = Budget(account.api_share, now=world.now, random=world.random, saved=BURST)
         client = client_of(account, budget, Metrics(version=__version__), world)
         try:
-            for name, ask in _questions(client, seen, scope_of(account)).items():
+            questions = _questions(client, seen, scope_of(account))
+            questions |= _about_promotions(client, followed, world)
+            for name, ask in questions.items():
                 await _ask_one(name, ask, seen)
         finally:
             await client.aclose()
@@ -110,7 +121,7 @@ async def _ask_one(name: str, ask: Ask, seen: Seen) -> None:
         seen.refused[name] = str(error)
 
 
-def _questions(client: Client, seen: Seen, scope: Scope) -> Mapping[str, Ask]:
+def _questions(client: Client, seen: Seen, scope: Scope) -> dict[str, Ask]:
     async def task_runs() -> int:
         page = await client.task_executions(None, purpose=Purpose.HEAD, limit=1)
         return _total(page.total, page.size)
@@ -144,6 +155,24 @@ def _questions(client: Client, seen: Seen, scope: Scope) -> Mapping[str, Ask]:
         "environments": environments,
         "workspaces": workspaces,
     }
+
+
+def _about_promotions(client: Client, followed: Promotions, world: World) -> dict[str, Ask]:
+    """Answer with what else is asked where the config follows promotions."""
+
+    async def promotions() -> int:
+        return (await client.promotions(purpose=Purpose.NAMES)).size
+
+    async def audit_log() -> int:
+        lately = Window(start=world.now() - LATELY, end=world.now())
+        return (await client.audit_logs(lately, 1, purpose=Purpose.AUDIT)).size
+
+    asks: dict[str, Ask] = {}
+    if followed.ids or followed.audit_log:
+        asks["promotions"] = promotions
+    if followed.audit_log:
+        asks[AUDIT] = audit_log
+    return asks
 
 
 def _total(total: int | None, size: int) -> int:

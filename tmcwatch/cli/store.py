@@ -7,6 +7,7 @@ import click
 
 from tmcwatch.cli.ending import found_wrong, one_line, unreachable, wrong_usage
 from tmcwatch.cli.options import config_option, example, json_option, print_json
+from tmcwatch.cli.progress import progress
 
 
 @click.group(
@@ -25,12 +26,27 @@ def command() -> None:
     """
 
 
-@command.command("check", epilog=example("tmcwatch store check --config tmcwatch.yaml"))
+@command.command(
+    "check",
+    epilog=example(
+        "tmcwatch store check --config tmcwatch.yaml",
+        "tmcwatch store check /backups/tmcwatch.db --config tmcwatch.yaml",
+    ),
+)
+@click.argument(
+    "backup",
+    metavar="[PATH]",
+    required=False,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+)
 @config_option
 @json_option
-def check(*, path: Path, as_json: bool) -> None:
-    """Check every page, the references, the schema and the room; also while tmcwatch runs."""
-    store = _store_of(path)
+def check(*, backup: Path | None, path: Path, as_json: bool) -> None:
+    """Check the store, or the back-up at PATH.
+
+    It looks at every page, at references, schema and room; others may work on it meanwhile.
+    """
+    store = backup.resolve() if backup else _store_of(path)
     findings = _examined(store)
     good = all(finding["ok"] for finding in findings)
     if as_json:
@@ -55,22 +71,21 @@ def check(*, path: Path, as_json: bool) -> None:
 @config_option
 @json_option
 def backup(*, target: Path, force: bool, path: Path, as_json: bool) -> None:
-    """Copy the store to PATH, also while tmcwatch runs: one file, of one moment.
+    """Copy the store to PATH, also while tmcwatch runs.
 
-    It appears under its name when it is whole, and only its owner may read it.
+    The copy is one file, of one moment, and appears under its name when it is whole. Its owner may
+    read it, its group as far as the umask lets it, and nobody else.
     """
-    from tmcwatch.store.copying import copy, require_room  # noqa: PLC0415
+    from tmcwatch.store.copying import copy  # noqa: PLC0415
     from tmcwatch.store.engine import StoreError  # noqa: PLC0415
 
     store = _store_of(path)
-    _require_other(target, store)
-    if not target.parent.is_dir():
-        raise wrong_usage(f"tmcwatch store backup: there is no folder {target.parent}")
-    if target.exists() and not force:
-        raise wrong_usage(f"tmcwatch store backup: {target} is there already: --force replaces it")
+    # A link goes on leading to where it led.
+    target = target.resolve()
+    _require_free(target, store, force=force)
     try:
-        require_room(store, f"the copy {target}", on=target.parent)
-        size = copy(store, target)
+        with progress(f"copying to {target.name}") as told:
+            size = copy(store, target, told=told)
     except StoreError as error:
         raise unreachable(f"store: {error}") from error
     if as_json:
@@ -92,9 +107,10 @@ def backup(*, target: Path, force: bool, path: Path, as_json: bool) -> None:
 @config_option
 @json_option
 def restore(*, source: Path, path: Path, as_json: bool) -> None:
-    """Check the back-up at PATH, and make a copy of it the store; tmcwatch must be stopped.
+    """Make the back-up at PATH the store, if it is good.
 
-    The store that was there is kept beside it, its name ending in `.replaced-` and the moment.
+    tmcwatch must be stopped. The store that was there is kept beside it, its name ending in
+    `.replaced-` and the moment.
     """
     from tmcwatch.app import real_world  # noqa: PLC0415
     from tmcwatch.store import restoring  # noqa: PLC0415
@@ -105,8 +121,10 @@ def restore(*, source: Path, path: Path, as_json: bool) -> None:
     findings = _examined(source)
     if not all(finding["ok"] for finding in findings):
         raise found_wrong(*_wrong(source, findings), f"{store}: was not touched")
+    now = real_world(os.environ).now()
     try:
-        done = restoring.restore(source, store, now=real_world(os.environ).now())
+        with progress(f"restoring from {source.name}") as told:
+            done = restoring.restore(source, store, now=now, told=told)
     except StoreError as error:
         raise unreachable(f"store: {error}") from error
     kept = str(done.kept) if done.kept else None
@@ -120,7 +138,7 @@ def restore(*, source: Path, path: Path, as_json: bool) -> None:
 def _store_of(path: Path, *, must_exist: bool = True) -> Path:
     """Answer with the store's file; what else the configuration names need not be there."""
     from tmcwatch.config import ConfigError, load  # noqa: PLC0415
-    from tmcwatch.store.opening import path_of  # noqa: PLC0415
+    from tmcwatch.store.engine import path_of  # noqa: PLC0415
 
     try:
         config = load(path, environ=os.environ)
@@ -134,8 +152,17 @@ def _store_of(path: Path, *, must_exist: bool = True) -> Path:
     return store
 
 
+def _require_free(target: Path, store: Path, *, force: bool) -> None:
+    _require_other(target, store)
+    if not target.parent.is_dir():
+        raise wrong_usage(f"tmcwatch store backup: there is no folder {target.parent}")
+    if target.exists() and not force:
+        raise wrong_usage(f"tmcwatch store backup: {target} is there already: --force replaces it")
+
+
 def _require_other(path: Path, store: Path) -> None:
-    if path.resolve() == store:
+    is_same = path.resolve() == store
+    if is_same or (path.exists() and store.exists() and path.samefile(store)):
         raise wrong_usage(f"tmcwatch store: {path} is the store itself: name another file")
 
 
@@ -144,7 +171,8 @@ def _examined(store: Path) -> list[dict[str, str | bool]]:
     from tmcwatch.store.examining import examined  # noqa: PLC0415
 
     try:
-        found = examined(store)
+        with progress(f"checking {store.name}"):
+            found = examined(store)
     except StoreError as error:
         raise unreachable(f"store: {error}") from error
     return [{"name": one.name, "ok": one.is_good, "text": one.text} for one in found]

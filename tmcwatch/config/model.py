@@ -256,6 +256,15 @@ class Http(Section):
         return int(self.listen.rpartition(":")[2])
 
 
+class Metrics(Section):
+    detail: tuple[Condition, ...] = ()
+    """Which tasks and plans get further series, those of run times: all that all of these match;
+    without any, none."""
+    series: Annotated[int, Field(ge=1_000)] = 50_000
+    """How many series an answer may have: details are left out first, then the series of each
+    task and plan, those of workspaces never."""
+
+
 class Log(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "console", "json"] = "auto"
@@ -286,6 +295,7 @@ class Config(Section):
     """Of the times in messages."""
     templates: Templates = Templates()
     http: Http = Http()
+    metrics: Metrics = Metrics()
     log: Log = Log()
     grace: Annotated[Duration, between(timedelta(seconds=1), timedelta(hours=1))] = timedelta(
         seconds=25

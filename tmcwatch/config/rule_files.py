@@ -14,6 +14,8 @@ from tmcwatch.config.rule_settings import RuleSetting
 from tmcwatch.config.section import Section
 
 _WILD = frozenset("*?[")
+_INNER = ".."
+"""What names begin with that a mounted ConfigMap is made of: its files are links through these."""
 
 
 class RuleFile(Section):
@@ -41,7 +43,13 @@ def found_by(patterns: Sequence[Path], *, folder: Path) -> tuple[Path, ...]:
 def _found(pattern: Path, folder: Path) -> list[Path]:
     start = folder if pattern.is_relative_to(folder) else Path(pattern.anchor)
     wanted = str(pattern.relative_to(start))
-    return sorted(start.glob(wanted)) if _WILD & set(wanted) else [pattern]
+    if not _WILD & set(wanted):
+        return [pattern]
+    return sorted(path for path in start.glob(wanted) if not _is_inner(path.relative_to(start)))
+
+
+def _is_inner(path: Path) -> bool:
+    return any(part.startswith(_INNER) and part != _INNER for part in path.parts)
 
 
 def rule_documents(config: Document) -> Iterator[Document | ConfigError]:

@@ -15,6 +15,7 @@ from tmcwatch.domain.delivery import (
     SIDE_BY_SIDE,
     Delivery,
     DeliveryId,
+    Failure,
     retry_wait,
     together_after,
 )
@@ -78,7 +79,7 @@ class Observed(Protocol):
 
     def on_sent(self, receiver: str, seconds_since_created: float) -> None: ...
 
-    def on_failed(self, receiver: str, reason: str) -> None: ...
+    def on_failed(self, receiver: str, reason: Failure) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -387,11 +388,11 @@ class _Worker:
         return await self._means.in_thread(self._means.store.write, work)
 
 
-def reason_of(error: NotifierError) -> str:
+def reason_of(error: NotifierError) -> Failure:
     if isinstance(error, NotifierCrashed):
-        return "crashed"
+        return Failure.CRASHED
     if error.authentication:
-        return "authentication"
+        return Failure.AUTHENTICATION
     if error.permanent:
-        return "permanent"
-    return "throttled" if error.retry_after else "temporary"
+        return Failure.PERMANENT
+    return Failure.THROTTLED if error.retry_after else Failure.TEMPORARY

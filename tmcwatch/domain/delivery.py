@@ -29,6 +29,16 @@ class State(StrEnum):
     DEAD = "dead"
 
 
+class Failure(StrEnum):
+    """Why an attempt to send a message failed."""
+
+    AUTHENTICATION = "authentication"
+    CRASHED = "crashed"
+    PERMANENT = "permanent"
+    TEMPORARY = "temporary"
+    THROTTLED = "throttled"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """One message owed to one target, a row of the outbox."""

@@ -1,11 +1,15 @@
 """A snapshot of what is known, for metrics and for people who ask."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from tmcwatch.domain.execution import AccountName, Kind, Phase, Subject
+from tmcwatch.domain.execution import AccountName, Kind, Phase, Subject, SubjectId
+from tmcwatch.domain.usual import RunTimes
 from tmcwatch.domain.window import Reading, Window
+
+Place = tuple[AccountName, Kind, SubjectId]
+"""Which task or plan of which account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,10 @@ class SubjectState:
     failed: int
     other: int
 
+    @property
+    def place(self) -> Place:
+        return self.account, self.subject.kind, self.subject.id
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CounterState:
@@ -88,3 +96,20 @@ class Snapshot:
     outbox: tuple[OutboxState, ...]
     silences: Mapping[str, int] = field(default_factory=dict)
     """Those that are not over, by state: active or pending."""
+    run_times: Mapping[Place, RunTimes] = field(default_factory=dict)
+    """Of the tasks and plans that the config chooses."""
+
+    def of(self, lists: Collection[tuple[AccountName, Kind]]) -> "Snapshot":
+        """Answer with what belongs to these lists, and promotions of their accounts.
+
+        The store remembers what was watched before as well, but nothing changes it any more.
+        """
+        watched = {*lists, *((account, Kind.PROMOTION) for account, _ in lists)}
+        return replace(
+            self,
+            lists=tuple(one for one in self.lists if (one.account, one.kind) in watched),
+            subjects=tuple(
+                one for one in self.subjects if (one.account, one.subject.kind) in watched
+            ),
+            counters=tuple(one for one in self.counters if (one.account, one.kind) in watched),
+        )

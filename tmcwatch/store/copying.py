@@ -1,19 +1,25 @@
-"""Copies of a store: consistent while it is written, whole or not there, readable by us alone."""
+"""Copies of a store: consistent while it is written, whole or not there, closed to others."""
 
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from tmcwatch.store.engine import BUSY_SECONDS, StoreError
+from tmcwatch.store.holding import SHARED
 
-ONLY_OURS = 0o600
-"""The store holds names and error texts of others: a copy is read by its owner alone."""
-
-BESIDE = ("-wal", "-shm")
+BESIDE = ("-wal", "-shm", "-journal")
 """What SQLite keeps next to a file while it is open; it belongs to that file alone."""
+
+_NOT_ALLOWED = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
+
+PAGES_AT_ONCE = 1_024
+"""After so many the progress is told; 4 MB of them take some milliseconds."""
+
+Told = Callable[[int, int], None]
+"""Takes how much is done, and of how much."""
 
 
 def connect(path: Path, *, mode: str = "ro") -> sqlite3.Connection:
@@ -23,6 +29,16 @@ def connect(path: Path, *, mode: str = "ro") -> sqlite3.Connection:
         uri=True,
         isolation_level=None,
         timeout=BUSY_SECONDS,
+    )
+
+
+def explained(error: sqlite3.Error | OSError) -> str:
+    """Answer with what went wrong, and with what helps where SQLite's words do not say it."""
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _NOT_ALLOWED:
+        return str(error)
+    return (
+        f"{error}: where a store was not closed, SQLite makes files beside it: run this as the "
+        "user that tmcwatch runs as, or on a copy in a folder that may be written"
     )
 
 
@@ -36,34 +52,35 @@ def size_of(path: Path) -> int:
     return path.stat().st_size + (wal.stat().st_size if wal.exists() else 0)
 
 
-def require_room(source: Path, purpose: str, *, on: Path) -> None:
-    """Raise StoreError where the disk of the folder `on` cannot hold a copy of `source`."""
-    needed, free = size_of(source), shutil.disk_usage(on).free
-    if free < needed:
-        raise StoreError(
-            f"{source}: no room for {purpose}: it takes {needed:,} bytes and the disk has "
-            f"{free:,} left: make room, nothing was changed"
-        )
+def remove(path: Path) -> None:
+    """Remove a file, and what SQLite kept next to it."""
+    for suffix in ("", *BESIDE):
+        beside(path, suffix).unlink(missing_ok=True)
 
 
-def copy(source: Path, target: Path) -> int:
+def copy(
+    source: Path, target: Path, *, purpose: str = "", told: Told = lambda _done, _all: None
+) -> int:
     """Copy a store, also while others write it; answer with the copy's size in bytes.
 
     The copy appears under its name only when it is whole and on the disk, and replaces what
-    was there. Raises StoreError.
+    was there. Raises StoreError, also where the disk has no room.
     """
     part = beside(target, ".part")
     try:
-        with _removed_if_failed(part):
-            part.unlink(missing_ok=True)
-            os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, ONLY_OURS))
-            _copy_pages(source, part)
+        _refuse_what_is_open(target)
+        # A copy that was killed left it: its room is needed, and its log must not be played.
+        remove(part)
+        _require_room(source, purpose or f"the copy {target}", on=target.parent)
+        with _begun(part) as require_ours:
+            _copy_pages(source, part, told)
             synchronize(part)
+            require_ours()
             part.replace(target)
-            synchronize(target.parent)
-            return target.stat().st_size
+        synchronize(target.parent)
+        return target.stat().st_size
     except (sqlite3.Error, OSError) as error:
-        raise StoreError(f"{source}: cannot be copied to {target}: {error}") from error
+        raise StoreError(f"{source}: cannot be copied to {target}: {explained(error)}") from error
 
 
 def synchronize(path: Path) -> None:
@@ -75,22 +92,55 @@ def synchronize(path: Path) -> None:
         os.close(descriptor)
 
 
-def _copy_pages(source: Path, target: Path) -> None:
+def _refuse_what_is_open(target: Path) -> None:
+    """Raise StoreError where a log lies beside it, which SQLite would play into the copy."""
+    for suffix in BESIDE:
+        if beside(target, suffix).exists():
+            raise StoreError(
+                f"{target}: somebody has that file open, or was killed with it: "
+                f"{target.name}{suffix} is beside it: name another, or move both away"
+            )
+
+
+def _require_room(source: Path, purpose: str, *, on: Path) -> None:
+    needed, free = size_of(source), shutil.disk_usage(on).free
+    if free < needed:
+        raise StoreError(
+            f"{source}: no room for {purpose}: it takes {needed:,} bytes and the disk has "
+            f"{free:,} left: make room, nothing was changed"
+        )
+
+
+def _copy_pages(source: Path, target: Path, told: Told) -> None:
     with closing(connect(source)) as old, closing(connect(target, mode="rw")) as new:
         # One view for the whole copy, taken first: without it a locked source is waited for
-        # without end.
+        # without end, and every write of another process would begin the copy anew.
         old.execute("BEGIN")
         old.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        old.backup(new, pages=-1)
+        old.backup(
+            new, pages=PAGES_AT_ONCE, progress=lambda _, left, pages: told(pages - left, pages)
+        )
         # One file then holds all of it, and can be read where nothing may be written.
         new.execute("PRAGMA journal_mode = DELETE")
 
 
 @contextmanager
-def _removed_if_failed(part: Path) -> Iterator[None]:
+def _begun(part: Path) -> Iterator[Callable[[], None]]:
+    """Make the file that becomes the copy, and remove it on failure; gives a check of whose it is.
+
+    A second copy to the same name takes the file away from the first one.
+    """
+    descriptor = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, SHARED)
+    ours = os.fstat(descriptor)
+    os.close(descriptor)
+
+    def require_ours() -> None:
+        if not part.exists() or not os.path.samestat(part.stat(), ours):
+            raise StoreError(f"{part}: another copy to the same name was begun meanwhile")
+
     try:
-        yield
+        yield require_ours
     except BaseException:
-        for suffix in ("", "-journal", *BESIDE):
-            beside(part, suffix).unlink(missing_ok=True)
+        require_ours()
+        remove(part)
         raise

@@ -5,11 +5,11 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
 
 __all__ = ["Connection", "Store", "StoreDamagedError", "StoreError"]
 
@@ -19,12 +19,27 @@ BUSY_SECONDS = 10.0
 """How long a transaction waits for another process's, such as a back-up's."""
 
 
+_SQLITE = "sqlite:///"
+
+
 class StoreError(Exception):
     """The store cannot be used: one line that names it and says why."""
 
 
 class StoreDamagedError(StoreError):
     """The store's file is damaged: no waiting heals it, so the line says what to do."""
+
+
+def path_of(url: str) -> Path:
+    """Answer with the store's file, taken as it is written: a `%` or `?` in it means itself."""
+    path = url.removeprefix(_SQLITE)
+    if path in ("", url):
+        raise StoreError(f"{url}: not a store's URL: it begins with {_SQLITE}")
+    return Path(path)
+
+
+class Closable(Protocol):
+    def close(self) -> None: ...
 
 
 class Store:
@@ -36,6 +51,7 @@ class Store:
     def __init__(self, url: str) -> None:
         self.url = url
         self._engine = _engine(url)
+        self._closed_with: list[Closable] = []
 
     def write(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work` in one transaction that holds the write lock from its start."""
@@ -60,6 +76,12 @@ class Store:
 
     def close(self) -> None:
         self._engine.dispose()
+        for one in self._closed_with:
+            one.close()
+
+    def close_with_it(self, other: Closable) -> None:
+        """Have something closed after the store."""
+        self._closed_with.append(other)
 
     @property
     def engine(self) -> Engine:
@@ -80,7 +102,7 @@ def _explained(url: str, error: DBAPIError) -> StoreError:
     code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
     if code in _DAMAGED:
         return StoreDamagedError(f"{url}: the file is damaged ({error.orig}): {_WAY_OUT}")
-    path = Path(make_url(url).database or "")
+    path = path_of(url)
     if code in _NOT_ALLOWED and path.is_dir():
         return StoreError(f"{url}: {path} is a folder, not a file: name a file in it")
     if code in _NOT_ALLOWED and path.exists() and not _is_ours(path):
@@ -96,13 +118,10 @@ def _is_ours(path: Path) -> bool:
 
 
 def _engine(url: str) -> Engine:
-    try:
-        location = make_url(url)
-    except ArgumentError as error:
-        raise StoreError(f"{url}: not a store's URL: {error}") from error
-    path = Path(location.database or "")
+    path = path_of(url)
     if not path.parent.is_dir():
         raise StoreError(f"{url}: there is no folder {path.parent}")
+    location = URL.create("sqlite", database=str(path))
     engine = create_engine(location, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _prepare)
     return engine

@@ -2,12 +2,12 @@
 
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from tmcwatch.store.copying import connect, size_of
+from tmcwatch.store.copying import connect, explained, size_of
 from tmcwatch.store.engine import StoreError
 from tmcwatch.store.revisions import REVISIONS
 from tmcwatch.store.schema import compatibility, metadata
@@ -15,6 +15,10 @@ from tmcwatch.store.schema import compatibility, metadata
 TOLD = 5
 """So many problems of one kind are told in words; a broken file has thousands."""
 
+_POINTERS = (("members", "alert", "alerts", "id"), ("members", "group_key", "groups", "key"))
+"""What points to what by an agreement of the code: table and column, twice."""
+
+_NO_DATABASE = "file is not a database"
 _UNREADABLE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -34,10 +38,18 @@ def examined(path: Path) -> tuple[Finding, ...]:
         with closing(connect(path)) as connection:
             # One view for all checks.
             connection.execute("BEGIN")
-            found = [_looked(name, look, connection) for name, look in _LOOKS.items()]
-            return (*found, _disk(path))
+            return (*_all_looked_at(connection), _disk(path))
     except (sqlite3.Error, OSError) as error:
-        raise StoreError(f"{path}: {error}") from error
+        raise StoreError(f"{path}: {explained(error)}") from error
+
+
+def _all_looked_at(connection: sqlite3.Connection) -> Iterator[Finding]:
+    for name, look in _LOOKS.items():
+        finding = _looked(name, look, connection)
+        yield finding
+        if finding.text.endswith(_NO_DATABASE):
+            # The other looks would say it again.
+            return
 
 
 def _disk(path: Path) -> Finding:
@@ -75,9 +87,14 @@ def _references(connection: sqlite3.Connection) -> str:
         f"{table}: row {row} points to nothing in {parent}"
         for table, row, parent, _ in connection.execute("PRAGMA foreign_key_check")
     ]
+    for table, column, parent, key in _POINTERS:
+        if {table, parent} <= _names(connection, "table"):
+            query = f"SELECT {column} FROM {table} EXCEPT SELECT {key} FROM {parent}"  # noqa: S608 - our own names
+            lost = [str(value) for (value,) in connection.execute(query)]
+            found += [f"{table}: {column} {value} is not in {parent}" for value in lost]
     if found:
         raise _WrongError(_some(found))
-    return "no row points to nothing"
+    return "every member of a group of alerts has its group and its alert"
 
 
 def _schema(connection: sqlite3.Connection) -> str:
@@ -120,7 +137,10 @@ def _room(connection: sqlite3.Connection) -> str:
 
 
 def _revision(connection: sqlite3.Connection) -> str:
-    if "alembic_version" not in _names(connection, "table"):
+    tables = _names(connection, "table")
+    if not tables:
+        raise _WrongError("empty: tmcwatch makes a store of it when it starts on it")
+    if "alembic_version" not in tables:
         raise _WrongError("something else, not a store of tmcwatch")
     found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return str(found[0]) if found else "none"

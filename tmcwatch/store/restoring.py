@@ -1,6 +1,6 @@
 """Putting a copy in the store's place, while nobody has it open; what was there is kept."""
 
-import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from tmcwatch.store.copying import BESIDE, beside, connect, copy, require_room, synchronize
+from tmcwatch.store.copying import BESIDE, Told, beside, connect, copy, remove, synchronize
 from tmcwatch.store.engine import StoreError
+from tmcwatch.store.holding import give, hold
 
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _HELD = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -23,19 +24,22 @@ class Restored:
     """Where the store that was there is now; None if there was none."""
 
 
-def restore(backup: Path, path: Path, *, now: datetime) -> Restored:
+def restore(
+    backup: Path, path: Path, *, now: datetime, told: Told = lambda _done, _all: None
+) -> Restored:
     """Make a copy of `backup`, which was found to be whole, the store at `path`.
 
     A crash leaves the old store or the new one, never none. Raises StoreError, also where
     somebody has the store open.
     """
-    require_room(backup, f"the store {path}", on=path.parent)
     kept = path.with_name(f"{path.name}.replaced-{now:%Y%m%dT%H%M%SZ}")
     if kept.exists():
         raise StoreError(f"{kept}: is there already, from another restore: wait a second")
     incoming = beside(path, ".restoring")
-    with _held(path):
-        size = copy(backup, incoming)
+    with closing(hold(path)), _held(path):
+        # Of a restore that was killed.
+        remove(incoming)
+        size = copy(backup, incoming, purpose=f"the store {path}", told=told)
         try:
             return Restored(size=size, kept=_swapped(incoming, path, kept))
         except OSError as error:
@@ -51,11 +55,9 @@ def _swapped(incoming: Path, path: Path, kept: Path) -> Path | None:
         if beside(path, suffix).exists():
             beside(path, suffix).rename(beside(kept, suffix))
     found = path.exists()
-    if os.geteuid() == 0:
-        # Root restores for the user that tmcwatch runs as, who could not open a file of root's.
-        owner = (path if found else path.parent).stat()
-        os.chown(incoming, owner.st_uid, owner.st_gid)
+    give(incoming, like=path if found else path.parent)
     if found:
+        shutil.copymode(path, incoming)
         try:
             # A second name first, so that there is a store at every moment.
             kept.hardlink_to(path)
@@ -69,7 +71,7 @@ def _swapped(incoming: Path, path: Path, kept: Path) -> Path | None:
 
 @contextmanager
 def _held(path: Path) -> Iterator[None]:
-    """Keep everybody off the store meanwhile; raises StoreError if somebody has it open."""
+    """Keep others than tmcwatch off, too; raises StoreError if somebody has the store open."""
     if not path.exists():
         yield
         return

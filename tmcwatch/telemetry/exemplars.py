@@ -2,7 +2,7 @@
 
 from prometheus_client.samples import Exemplar
 
-from tmcwatch.domain.execution import Transition
+from tmcwatch.domain.execution import AccountName, Kind, SubjectId, Transition
 from tmcwatch.domain.standing import result_of
 
 MOST = 1_000
@@ -11,7 +11,7 @@ MOST = 1_000
 _LONGEST = 100
 """Of an id. OpenMetrics allows 128 characters for an exemplar's labels together."""
 
-Place = tuple[str, str, str, str]
+Counted = tuple[AccountName, Kind, SubjectId, str]
 """Account, kind, id and result."""
 
 
@@ -19,7 +19,7 @@ class Exemplars:
     """The newest executions by what they count as. Noted on the loop, read on any thread."""
 
     def __init__(self) -> None:
-        self._newest: dict[Place, Exemplar] = {}
+        self._newest: dict[Counted, Exemplar] = {}
 
     def note(self, transition: Transition) -> None:
         """Take note of an end that is counted."""
@@ -27,13 +27,13 @@ class Exemplars:
         if transition.subject is None or labels is None:
             return
         result = result_of(transition.phase).value
-        place = transition.account, transition.kind.value, transition.subject, result
+        place = transition.account, transition.kind, transition.subject, result
         self._newest.pop(place, None)  # else it would stay as old as the first of its place
         self._newest[place] = Exemplar(labels, 1, transition.seen_at.timestamp())
         if len(self._newest) > MOST:
             del self._newest[next(iter(self._newest))]
 
-    def get(self, place: Place) -> Exemplar | None:
+    def get(self, place: Counted) -> Exemplar | None:
         return self._newest.get(place)
 
 

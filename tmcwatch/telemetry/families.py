@@ -127,12 +127,7 @@ PROCESS = (
         "account kind",
         "Windows cut in two because they held more rows than can be read at once.",
     ),
-    _family(
-        "clock_skew_seconds",
-        _GAUGE,
-        "account",
-        "How far TMC's clock is ahead of ours.",
-    ),
+    _family("clock_skew_seconds", _GAUGE, "account", "How far TMC's clock is ahead of ours."),
     _family(
         "detection_delay_seconds",
         _HISTOGRAM,
@@ -192,12 +187,6 @@ PER_SUBJECT = (
         "Ended executions of a task or plan: succeeded, failed or other; backfill left out.",
     ),
     _family(
-        "last_completion_timestamp_seconds",
-        _GAUGE,
-        _SUBJECT,
-        "When the task or plan last ended, however it ended.",
-    ),
-    _family(
         "last_success_timestamp_seconds",
         _GAUGE,
         _SUBJECT,
@@ -209,6 +198,12 @@ PER_SUBJECT = (
         _SUBJECT,
         "Failures in a row of the task or plan, 0 after a success.",
     ),
+    _family(
+        "last_completion_timestamp_seconds",
+        _GAUGE,
+        _SUBJECT,
+        "When the task or plan last ended, however it ended.",
+    ),
     _family("task_info", _INFO, f"{_SUBJECT} name", "The name of a task, to join by its id."),
     _family("plan_info", _INFO, f"{_SUBJECT} name", "The name of a plan, to join by its id."),
     _family(
@@ -216,6 +211,28 @@ PER_SUBJECT = (
         _INFO,
         f"{_SUBJECT} name",
         "The name of a promotion, to join by its id.",
+    ),
+)
+
+# Of the tasks and plans that `metrics.detail` chooses; left out before all others.
+PER_CHOSEN = (
+    _family(
+        "expected_duration_median_seconds",
+        _GAUGE,
+        _SUBJECT,
+        "The usual run time, as messages tell it: the median of the last 20 successes.",
+    ),
+    _family(
+        "expected_duration_p95_seconds",
+        _GAUGE,
+        _SUBJECT,
+        "The run time that 19 of the last 20 successes did not exceed.",
+    ),
+    _family(
+        "last_duration_seconds",
+        _GAUGE,
+        _SUBJECT,
+        "How long the newest run took that began and ended, however it ended.",
     ),
 )
 
@@ -361,7 +378,7 @@ WATCHING = (
     ),
 )
 
-FAMILIES = (*PROCESS, *WATCHING, *PER_WORKSPACE, *PER_SUBJECT)
+FAMILIES = (*PROCESS, *WATCHING, *PER_WORKSPACE, *PER_SUBJECT, *PER_CHOSEN)
 
 BY_NAME = {family.name: family for family in FAMILIES}
 

@@ -2,29 +2,22 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 from itertools import accumulate
 from math import isinf
 
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    InfoMetricFamily,
-)
+from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from tmcwatch.domain.execution import OPEN, Kind, ends_of
+from tmcwatch.domain.execution import OPEN, AccountName, Kind, ends_of
+from tmcwatch.domain.misfire import MISFIRE_REASONS
 from tmcwatch.domain.snapshot import ListState, Snapshot, SubjectState
-from tmcwatch.domain.standing import Result
-from tmcwatch.telemetry.exemplars import Exemplars
+from tmcwatch.telemetry.blank import blank_counter, blank_gauge, stem, writable
 from tmcwatch.telemetry.families import Family, named
 
 Labels = tuple[str, ...]
-_Labelled = tuple[SubjectState, Labels]
 _Stored = defaultdict[str, defaultdict[Labels, dict[str, float]]]
 
 SUM = "sum"
@@ -35,13 +28,13 @@ _HISTOGRAMS = ("execution_duration_seconds", "execution_start_delay_seconds")
 _OF_LISTS = ("quarantined_rows_total", "late_rows_total", "audit_discrepancies_total")
 _RESULTS = {kind.value: sorted(phase.value for phase in ends_of(kind)) for kind in Kind}
 _OPEN_PHASES = sorted(OPEN)
-_COUNTED_AS = tuple(result.value for result in (Result.SUCCEEDED, Result.FAILED, Result.OTHER))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """What has series before anything happens to it."""
 
+    lists: Collection[tuple[AccountName, Kind]] = ()
     receivers: Collection[str] = ()
     rules: Collection[tuple[str, str]] = ()
     """With their severities."""
@@ -49,55 +42,22 @@ class Known:
     """Whether it is under way at a moment, by name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Offer:
-    """A metric of each task or plan, which is made only where there is room for it."""
-
-    name: str
-    size: int
-    """How many samples it would have."""
-    make: Callable[[], Metric]
-
-
-def metrics_of(
-    snapshot: Snapshot, known: Known, exemplars: Exemplars, *, room: int
-) -> Iterator[Metric]:
-    """Give the metrics, those of each task or plan only as far as there is room.
-
-    They are made one by one as they are asked for: together, those of tens of thousands of tasks
-    take more memory than all else.
-    """
+def metrics_of(snapshot: Snapshot, known: Known) -> Iterator[Metric]:
+    """Give the metrics, but for those of each task and plan."""
     stored = _stored(snapshot)
-    always = [
-        *_of_lists(snapshot.lists, stored),
-        *_of_workspaces(snapshot.subjects, stored),
-        *_of_alert_path(snapshot, known),
-        *_of_muting(snapshot, known),
-    ]
-    room -= sum(len(metric.samples) for metric in always)
-    yield from always
-    yield from _within(_of_subjects(snapshot.subjects, exemplars), room)
+    yield from _of_lists(snapshot.lists)
+    yield from _of_found_rows(snapshot.lists, known, stored)
+    yield from _of_workspaces(snapshot.subjects, stored)
+    yield from _of_alert_path(snapshot, known)
+    yield from _of_muting(snapshot, known)
 
 
-def _within(offers: Iterable[_Offer], room: int) -> Iterator[Metric]:
-    """Keep whole metrics while there is room, and say what was left out."""
-    dropped = _gauge("series_dropped")
-    for offer in offers:
-        is_kept = offer.size <= room
-        room -= offer.size if is_kept else 0
-        dropped.add_metric([offer.name], 0 if is_kept else offer.size)
-        if is_kept:
-            yield offer.make()
-    yield dropped
-
-
-def _of_lists(lists: Sequence[ListState], stored: _Stored) -> Iterator[Metric]:
-    watermark = _gauge("watermark_timestamp_seconds")
-    head = _gauge("head_timestamp_seconds")
-    remaining = _gauge("backfill_remaining_seconds")
-    settle = _gauge("settle_lag_seconds")
-    checked = _gauge("second_pass_timestamp_seconds")
-    stored_counters = {name: _counter(name) for name in _OF_LISTS}
+def _of_lists(lists: Sequence[ListState]) -> Iterator[Metric]:
+    watermark = blank_gauge("watermark_timestamp_seconds")
+    head = blank_gauge("head_timestamp_seconds")
+    remaining = blank_gauge("backfill_remaining_seconds")
+    settle = blank_gauge("settle_lag_seconds")
+    checked = blank_gauge("second_pass_timestamp_seconds")
     for one in lists:
         labels = (one.account, one.kind.value)
         watermark.add_metric(labels, one.watermark.timestamp())
@@ -107,11 +67,24 @@ def _of_lists(lists: Sequence[ListState], stored: _Stored) -> Iterator[Metric]:
             settle.add_metric(labels, one.settle.total_seconds())
         if one.checked_to is not None:
             checked.add_metric(labels, one.checked_to.timestamp())
-        for name, counter in stored_counters.items():
-            counter.add_metric(labels, _total(stored, name, labels))
-    yield from (watermark, head, remaining, settle, checked, *stored_counters.values())
+    yield from (watermark, head, remaining, settle, checked)
     yield from _of_open_executions(lists)
-    unrecognised = _counter("unrecognised_statuses_total")
+
+
+def _of_found_rows(lists: Sequence[ListState], known: Known, stored: _Stored) -> Iterator[Metric]:
+    """Give what was odd about rows: counted of every list, also before it is read.
+
+    Promotions have no list, but their rows are as odd.
+    """
+    read = {(one.account, one.kind.value) for one in lists}
+    read.update((account, kind.value) for account, kind in known.lists)
+    for name in _OF_LISTS:
+        counter = blank_counter(name)
+        found = {(account, kind) for account, _, _, kind in stored[name]}
+        for labels in sorted(read | found):
+            counter.add_metric(labels, _total(stored, name, labels))
+        yield counter
+    unrecognised = blank_counter("unrecognised_statuses_total")
     for (account, _, _, kind), by_status in stored["unrecognised_statuses_total"].items():
         for status, value in by_status.items():
             unrecognised.add_metric((account, kind, status), value)
@@ -129,8 +102,8 @@ def _left_to_read(one: ListState) -> timedelta:
 
 
 def _of_open_executions(lists: Sequence[ListState]) -> Iterator[Metric]:
-    number = _gauge("executions_open")
-    oldest = _gauge("oldest_open_start_timestamp_seconds")
+    number = blank_gauge("executions_open")
+    oldest = blank_gauge("oldest_open_start_timestamp_seconds")
     for one in lists:
         for phase in _OPEN_PHASES:
             labels = (one.account, one.kind.value, phase.value)
@@ -149,14 +122,19 @@ def _stored(snapshot: Snapshot) -> _Stored:
     """Sort the stored counters by metric, then by workspace, then by their own label."""
     found: _Stored = defaultdict(lambda: defaultdict(dict))
     for one in snapshot.counters:
-        workspace = (one.account, _safe(one.environment), _safe(one.workspace), one.kind.value)
-        found[one.metric][workspace][_safe(one.label)] = one.value
+        workspace = (
+            one.account,
+            writable(one.environment),
+            writable(one.workspace),
+            one.kind.value,
+        )
+        found[one.metric][workspace][writable(one.label)] = one.value
     return found
 
 
 def _of_workspaces(subjects: Sequence[SubjectState], stored: _Stored) -> Iterator[Metric]:
-    executions = _counter("workspace_executions_total")
-    misfires = _counter("misfires_total")
+    executions = blank_counter("workspace_executions_total")
+    misfires = blank_counter("misfires_total")
     workspaces = _workspaces(subjects, stored)
     for workspace in workspaces:
         results = (
@@ -164,11 +142,12 @@ def _of_workspaces(subjects: Sequence[SubjectState], stored: _Stored) -> Iterato
         )
         for result, value in results.items():
             executions.add_metric((*workspace, result), value)
-        for reason, value in stored["misfires_total"][workspace].items():
+        reasons = dict.fromkeys(MISFIRE_REASONS[Kind(workspace[-1])], 0.0)
+        for reason, value in (reasons | stored["misfires_total"][workspace]).items():
             misfires.add_metric((*workspace, reason), value)
     yield from (executions, misfires)
     for name in _WITHOUT_LABEL:
-        counter = _counter(name)
+        counter = blank_counter(name)
         for workspace in workspaces:
             counter.add_metric(workspace, sum(stored[name][workspace].values()))
         yield counter
@@ -177,14 +156,18 @@ def _of_workspaces(subjects: Sequence[SubjectState], stored: _Stored) -> Iterato
 
 
 def _workspaces(subjects: Sequence[SubjectState], stored: _Stored) -> Sequence[Labels]:
-    found = {_labels(one)[:-1] for one in subjects}
+    raw = {
+        (one.account, one.subject.environment, one.subject.workspace, one.subject.kind.value)
+        for one in subjects
+    }
+    found: set[Labels] = {tuple(map(writable, names)) for names in raw}
     for metric in ("executions_total", "misfires_total", *_WITHOUT_LABEL, *_HISTOGRAMS):
         found.update(stored[metric])
     return sorted(found)
 
 
 def _histogram(family: Family, by_workspace: Mapping[Labels, Mapping[str, float]]) -> Metric:
-    metric = HistogramMetricFamily(_stem(family), family.help, labels=family.labels)
+    metric = HistogramMetricFamily(stem(family), family.help, labels=family.labels)
     bounds = [_bound(each) for each in (*family.buckets, float("inf"))]
     for workspace, stored in by_workspace.items():
         counts = [0.0] * len(bounds)
@@ -202,14 +185,14 @@ def _bound(number: float) -> str:
 
 
 def _of_alert_path(snapshot: Snapshot, known: Known) -> Iterator[Metric]:
-    firing = _gauge("alerts_firing")
+    firing = blank_gauge("alerts_firing")
     for labels, number in (dict.fromkeys(known.rules, 0) | dict(snapshot.alerts_firing)).items():
         firing.add_metric(labels, number)
-    pending = _gauge("outbox_pending")
-    oldest = _gauge("outbox_oldest_timestamp_seconds")
-    dead = _gauge("dead_letters")
-    failing = _gauge("receiver_failing")
-    parked = _gauge("receiver_parked_until_timestamp_seconds")
+    pending = blank_gauge("outbox_pending")
+    oldest = blank_gauge("outbox_oldest_timestamp_seconds")
+    dead = blank_gauge("dead_letters")
+    failing = blank_gauge("receiver_failing")
+    parked = blank_gauge("receiver_parked_until_timestamp_seconds")
     for one in snapshot.outbox:
         pending.add_metric([one.receiver], one.pending)
         dead.add_metric([one.receiver], one.dead)
@@ -227,98 +210,10 @@ def _of_alert_path(snapshot: Snapshot, known: Known) -> Iterator[Metric]:
 
 
 def _of_muting(snapshot: Snapshot, known: Known) -> Iterator[Metric]:
-    silences = _gauge("silences")
+    silences = blank_gauge("silences")
     for state in ("active", "pending"):
         silences.add_metric([state], snapshot.silences.get(state, 0))
-    maintenance = _gauge("maintenance_active")
+    maintenance = blank_gauge("maintenance_active")
     for name, is_active in known.maintenance.items():
-        maintenance.add_metric([_safe(name)], is_active(snapshot.at))
+        maintenance.add_metric([writable(name)], is_active(snapshot.at))
     yield from (silences, maintenance)
-
-
-def _of_subjects(subjects: Sequence[SubjectState], exemplars: Exemplars) -> Iterator[_Offer]:
-    """Offer the metrics of each task and plan, the most needed first.
-
-    Of a very large tenant few fit: those that alert rules are about come before the others.
-    """
-    labelled = [(one, _labels(one)) for one in subjects]
-    name = named("executions_total").name
-    yield _Offer(name=name, size=3 * len(labelled), make=partial(_executions, labelled, exemplars))
-    yield _moments("last_success_timestamp_seconds", labelled, lambda o: o.last_success_at)
-    name = named("consecutive_failures").name
-    yield _Offer(name=name, size=len(labelled), make=partial(_consecutive_failures, labelled))
-    yield _moments("last_completion_timestamp_seconds", labelled, lambda o: o.last_completion_at)
-    for kind in Kind:
-        size = sum(one.subject.kind is kind for one, _ in labelled)
-        name = named(f"{kind.value}_info").name
-        yield _Offer(name=name, size=size, make=partial(_info, kind, labelled))
-
-
-def _executions(labelled: Sequence[_Labelled], exemplars: Exemplars) -> Metric:
-    metric = _counter("executions_total")
-    for one, labels in labelled:
-        counts = zip(_COUNTED_AS, (one.succeeded, one.failed, one.other), strict=True)
-        place = one.account, one.subject.kind.value, one.subject.id
-        for result, number in counts:
-            exemplar = exemplars.get((*place, result))
-            metric.add_metric((*labels, result), number, exemplar=exemplar)
-    return metric
-
-
-def _moments(
-    name: str,
-    labelled: Sequence[_Labelled],
-    moment_of: Callable[[SubjectState], datetime | None],
-) -> _Offer:
-    """Offer a moment in the life of each task and plan that had it."""
-
-    def make() -> Metric:
-        metric = _gauge(name)
-        for one, labels in labelled:
-            if (moment := moment_of(one)) is not None:
-                metric.add_metric(labels, moment.timestamp())
-        return metric
-
-    size = sum(moment_of(one) is not None for one, _ in labelled)
-    return _Offer(name=named(name).name, size=size, make=make)
-
-
-def _consecutive_failures(labelled: Sequence[_Labelled]) -> Metric:
-    metric = _gauge("consecutive_failures")
-    for one, labels in labelled:
-        metric.add_metric(labels, one.consecutive_failures)
-    return metric
-
-
-def _info(kind: Kind, labelled: Sequence[_Labelled]) -> Metric:
-    family = named(f"{kind.value}_info")
-    metric = InfoMetricFamily(_stem(family), family.help, labels=family.labels[:-1])
-    for one, labels in labelled:
-        if one.subject.kind is kind:
-            metric.add_metric(labels, {"name": _safe(one.subject.name)})
-    return metric
-
-
-def _labels(one: SubjectState) -> Labels:
-    subject = one.subject
-    environment, workspace = _safe(subject.environment), _safe(subject.workspace)
-    return (one.account, environment, workspace, subject.kind.value, _safe(subject.id))
-
-
-def _safe(text: str) -> str:
-    # A lone half of a surrogate pair in one name must not cost the whole answer.
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
-
-
-def _stem(family: Family) -> str:
-    return family.name.removesuffix("_total").removesuffix("_info")
-
-
-def _gauge(name: str) -> GaugeMetricFamily:
-    family = named(name)
-    return GaugeMetricFamily(family.name, family.help, labels=family.labels)
-
-
-def _counter(name: str) -> CounterMetricFamily:
-    family = named(name)
-    return CounterMetricFamily(_stem(family), family.help, labels=family.labels)

@@ -18,6 +18,7 @@ from tmcwatch.domain.execution import (
     SubjectId,
     Transition,
 )
+from tmcwatch.domain.misfire import UNKNOWN_REASON
 from tmcwatch.domain.observation import Looked
 from tmcwatch.domain.standing import (
     DURATION_BOUNDS,
@@ -130,7 +131,7 @@ def _measures(step: Transition, row: Row) -> Iterator[tuple[str, str, float]]:
     """Give metric, label and value of everything that one counted end is worth."""
     yield "executions_total", step.phase.value, 1
     if step.phase is Phase.MISFIRED:
-        yield "misfires_total", step.reason or "UNKNOWN", 1
+        yield "misfires_total", step.reason or UNKNOWN_REASON, 1
     yield from _times(step, row)
     yield "rows_processed_total", "", row.rows_processed or 0
     yield "rows_rejected_total", "", row.rows_rejected or 0

@@ -21,6 +21,7 @@ from tests.deploy.dashboards.panels import (
     rows,
     small,
     states,
+    third,
 )
 from tests.deploy.dashboards.promql import RANGE, counted, level, waited
 
@@ -96,12 +97,13 @@ def _how_soon() -> list[Panel]:
         lines(
             About(
                 "From an end until it is seen",
-                "By TMC's clock, for the ends of each hour, backfill left out; of all accounts.",
+                "By TMC's clock, for the ends of each hour, backfill left out; of all accounts. "
+                "A dot is an end, and names its run.",
                 unit=Unit.SECONDS,
                 limits=_DETECTION,
             ),
             Line(waited(0.5, "detection_delay_seconds", over="1h"), "half"),
-            Line(waited(0.95, "detection_delay_seconds", over="1h"), "95 %"),
+            Line(waited(0.95, "detection_delay_seconds", over="1h"), "95 %", has_examples=True),
         ),
         lines(
             About(
@@ -140,11 +142,11 @@ def _sent() -> list[Panel]:
         bars(
             About(
                 "Attempts that failed",
-                "By reason; most are repeated later. The very first with some reason is not seen "
-                "to come: the details count it.",
+                "By reason; most are repeated later.",
                 limits=ANY_IS_ODD,
+                empty="none",
             ),
-            Line(failures, "{{receiver}} {{reason}}"),
+            Line(f"{failures} > 0", "{{receiver}} {{reason}}"),
         ),
     ]
 
@@ -169,20 +171,29 @@ def _refused() -> list[Panel]:
 
 
 def _muted() -> list[Panel]:
+    suppressed = counted("notifications_suppressed_total", "reason")
+    under_way = third(
+        "Maintenance",
+        "Which maintenance of the configuration was under way.",
+        ANY_IS_ODD,
+        Unit.YES_OR_NO,
+    )
+    said = {"0": ("no", GREEN), "1": ("under way", ORANGE)}
     return [
+        bars(
+            third(
+                "Alerts not told",
+                "Of which a receiver was not told on their own, by what kept still; what is in a "
+                "storm stands in its summary.",
+            ),
+            Line(suppressed, "{{reason}}"),
+        ),
         lines(
-            About("Silences", "Those that hold, and those yet to begin."),
+            third("Silences", "Those that hold, and those yet to begin."),
             Line(level("silences", "state"), "{{state}}"),
         ),
         states(
-            About(
-                "Maintenance",
-                "Which maintenance of the configuration was under way.",
-                unit=Unit.YES_OR_NO,
-                limits=ANY_IS_ODD,
-                words={"0": ("no", GREEN), "1": ("under way", ORANGE)},
-                empty="none is configured",
-            ),
+            replace(under_way, words=said, empty="none is configured"),
             Line(level("maintenance_active", "name"), "{{name}}"),
         ),
     ]
@@ -197,7 +208,7 @@ def _details() -> list[Panel]:
             Line(f"clamp_min({_PARKED_UNTIL} - time(), 0)", _BY_RECEIVER),
         ),
         lines(
-            About("Alerts firing by rule", "How many were open."),
+            About("Alerts firing by rule", "How many were open.", empty="none"),
             Line(f"{level('alerts_firing', 'rule, severity')} > 0", "{{rule}} ({{severity}})"),
         ),
         rows(

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
-import promql_parser
-
 from tests.deploy.dashboards.shipped import FOLDER
 
 _VALUES = {"__range": "1h", "__rate_interval": "5m", "__interval": "1m"}
@@ -49,6 +47,17 @@ def queries() -> list[Query]:
     ]
 
 
+def with_exemplars() -> list[Query]:
+    """Answer with those whose graph shows single runs besides."""
+    return [
+        Query(dashboard["title"], panel["title"], _filled(target["expr"]))
+        for dashboard in dashboards()
+        for panel in panels(dashboard)
+        for target in panel["targets"]
+        if target.get("exemplar")
+    ]
+
+
 def choices() -> list[Query]:
     """Answer with what all variables ask; what they offer is in the labels of the answer."""
     return [
@@ -69,51 +78,3 @@ def _inner(text: str) -> str:
     if found["label"] is None:
         return found[3]
     return f"count by ({found['label']}) ({found['of']})"
-
-
-def selectors(expression: str) -> list[promql_parser.VectorSelector]:
-    found = []
-
-    def visit(node: promql_parser.Expr) -> None:
-        if isinstance(node, promql_parser.MatrixSelector):
-            found.append(node.vector_selector)
-        elif isinstance(node, promql_parser.VectorSelector):
-            found.append(node)
-
-    promql_parser.walk(promql_parser.parse(expression), visit)
-    return found
-
-
-def grouping(expression: str) -> set[str]:
-    """Answer with the labels by which is grouped, matched or joined."""
-    found = re.findall(r"\b(?:by|without|on|ignoring|group_left)\s*\(([^)]*)\)", expression)
-    return {label.strip() for labels in found for label in labels.split(",")} - {""}
-
-
-def unmerged(expression: str) -> list[promql_parser.Expr]:
-    """Answer with what is asked for without taking what several targets say for one."""
-    return list(_unmerged(promql_parser.parse(expression)))
-
-
-def _unmerged(node: promql_parser.Expr) -> Iterator[promql_parser.Expr]:
-    match node:
-        case promql_parser.VectorSelector() | promql_parser.MatrixSelector():
-            yield node
-        case promql_parser.AggregateExpr():
-            is_merged = str(node.op) not in {"topk", "bottomk"} and not _is_without(node)
-            yield from () if is_merged else _unmerged(node.expr)
-        case promql_parser.BinaryExpr():
-            yield from _unmerged(node.lhs)
-            yield from _unmerged(node.rhs)
-        case promql_parser.Call():
-            for argument in node.args:
-                yield from _unmerged(argument)
-        case promql_parser.ParenExpr() | promql_parser.UnaryExpr() | promql_parser.SubqueryExpr():
-            yield from _unmerged(node.expr)
-        case _:
-            return
-
-
-def _is_without(node: promql_parser.AggregateExpr) -> bool:
-    modifier = node.modifier
-    return modifier is not None and modifier.type == promql_parser.AggModifierType.Without

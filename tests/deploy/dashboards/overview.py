@@ -74,11 +74,12 @@ def _ended(where: str, by: str = "") -> str:
 
 
 def _now() -> list[Panel]:
+    pressing = level("alerts_firing", "rule, severity", 'severity!="info"')
     running = level("executions_open", f"{LIST}, phase", ACCOUNTS)
     return [
         number(
-            small("Alerts firing", "Open alerts of all accounts and rules.", ANY),
-            f"sum({_FIRING})",
+            small("Alerts firing", "Open alerts of all accounts, but for information.", ANY),
+            f"sum({pressing})",
         ),
         number(
             small("Failing now", "What failed and has not succeeded since.", ANY),
@@ -96,7 +97,11 @@ def _within_the_time_shown() -> list[Panel]:
     well = small("Ended well", "Share of all ends that were not bad.", _GOOD, Unit.SHARE)
     return [
         number(
-            small("Bad ends", "Runs that ended badly in the time shown; no stops by hand.", ANY),
+            small(
+                "Bad ends",
+                "Runs that ended badly in the time shown; no stops by hand.",
+                ANY_IS_ODD,
+            ),
             bad,
         ),
         number(
@@ -111,11 +116,13 @@ def _since() -> list[Panel]:
     bad = growth(*_ENDED, f"{WORKSPACES}, {BAD}")
     return [
         lines(
-            About("Alerts firing by rule", "How many were open, of all accounts."),
+            About("Alerts firing by rule", "How many were open, of all accounts.", empty="none"),
             Line(f"{_FIRING} > 0", "{{rule}} ({{severity}})"),
         ),
         bars(
-            About("Bad ends by workspace", "Runs that ended badly within each step."),
+            About(
+                "Bad ends by workspace", "Runs that ended badly within each step.", empty="none"
+            ),
             Line(f"sum by ({_PLACE}) ({bad}) > 0", "{{account}} {{environment}} {{workspace}}"),
         ),
     ]
@@ -149,7 +156,7 @@ def _where() -> Panel:
     well = f"1 - {bad} / ({ended} > 0)"
     return rows(
         About("By workspace", "What ended in the time shown.", width=24),
-        Column("bad ends", bad, limits=ANY),
+        Column("bad ends", bad, limits=ANY_IS_ODD),
         Column("ended", ended),
         Column("ended well", well, unit=Unit.SHARE, limits=_GOOD),
         Column("misfired", misfired, limits=ANY_IS_ODD),

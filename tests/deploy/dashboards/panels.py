@@ -71,6 +71,9 @@ class Line:
 
     asks: str
     legend: str
+    _: KW_ONLY
+    has_examples: bool = False
+    """Whether single runs are shown as dots, where Prometheus keeps exemplars."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +231,12 @@ def _over_time(about: About, shown: Sequence[Line]) -> timeseries.Panel:
         .color_scheme(_coloured(model.FieldColorModeId.PALETTE_CLASSIC))
     )
     for place, line in enumerate(shown):
-        panel = panel.with_target(_target(place, line.asks, line.legend).range())
+        target = _target(place, line.asks, line.legend).range()
+        if line.has_examples:
+            target = target.exemplar(exemplar=True)
+        panel = panel.with_target(target)
+    if about.empty != NO_DATA:
+        panel = panel.no_value(about.empty)
     return _introduced(panel, about)
 
 

@@ -1,5 +1,7 @@
 """The lower half of the overview: does tmcwatch itself see everything?"""
 
+from dataclasses import replace
+
 from tests.deploy.dashboards.frame import Section
 from tests.deploy.dashboards.panels import (
     ANY,
@@ -16,6 +18,7 @@ from tests.deploy.dashboards.panels import (
     number,
     rows,
     small,
+    states,
     third,
 )
 from tests.deploy.dashboards.promql import (
@@ -40,7 +43,7 @@ _BY_LIST = "{{account}} {{kind}}"
 def sections() -> list[Section]:
     details = [*_learned(), *_found(), *_odd()]
     return [
-        Section(title="Does tmcwatch see everything?", panels=[*_ages(), *_open()]),
+        Section(title="Does tmcwatch see everything?", panels=[_seen(), *_ages(), *_open()]),
         Section(title="Details of seeing", panels=details, is_collapsed=True),
         Section(title="The process", panels=[*_troubles(), *_runs()], is_collapsed=True),
     ]
@@ -94,6 +97,21 @@ def _is(title: str, description: str, asks: str, said: tuple[str, str]) -> Panel
     return number(about, asks)
 
 
+def _seen() -> Panel:
+    return states(
+        About(
+            "Sees TMC",
+            "Whether the last look at each of its lists succeeded; /-/fresh says why not.",
+            unit=Unit.YES_OR_NO,
+            limits=Limits(attention=1, below=True),
+            width=24,
+            height=5,
+            words={"0": ("no", RED), "1": ("yes", GREEN)},
+        ),
+        Line(level("up", "account", ACCOUNTS), "{{account}}"),
+    )
+
+
 def _ages() -> list[Panel]:
     return [
         lines(
@@ -130,6 +148,7 @@ def _open() -> list[Panel]:
                 "Longest open run",
                 "Age of the open run that was triggered first; nothing where none is open.",
                 unit=Unit.SECONDS,
+                empty="none is open",
             ),
             Line(oldest, "{{account}} {{kind}} {{phase}}"),
         ),
@@ -188,13 +207,14 @@ def _odd() -> list[Panel]:
     backfilled = growth("backfilled_executions_total", WORKSPACE, WORKSPACES)
     unknown = level("unrecognised_statuses_total", f"{LIST}, status", ACCOUNTS)
     skew = Limits(attention=30, alarm=60)
+    statuses = third("Unknown statuses", "Runs ever seen with a status that is not known.", ANY)
     return [
         bars(
             third("Seen long after their end", "Ends that are counted nowhere else."),
             Line(f"sum by ({LIST}) ({backfilled})", _BY_LIST),
         ),
         lines(
-            third("Unknown statuses", "Runs ever seen with a status that is not known.", ANY),
+            replace(statuses, empty="none"),
             Line(unknown, "{{account}} {{kind}} {{status}}"),
         ),
         lines(
@@ -217,7 +237,7 @@ def _troubles() -> list[Panel]:
         ),
         rows(
             third("Series left out", "They would be too many: panels of tasks miss them."),
-            Column("left out", f"{level('series_dropped', 'metric')} > 0", limits=ANY),
+            Column("left out", level("series_dropped", "metric"), limits=ANY),
         ),
     ]
 

@@ -98,8 +98,12 @@ def _history() -> list[Panel]:
     one = "{{kind}} {{id}}"
     return [
         bars(
-            About("Ends by result", "Its runs that ended within each step.", width=24),
-            Line(f"sum by (result) ({ended})", "{{result}}"),
+            About(
+                "Ends by result",
+                "Its runs that ended within each step. A dot is a run, and names it.",
+                width=24,
+            ),
+            Line(f"sum by (result) ({ended})", "{{result}}", has_examples=True),
         ),
         lines(
             About(
@@ -110,10 +114,29 @@ def _history() -> list[Panel]:
             Line(level("consecutive_failures", SUBJECT, _ITSELF), one),
         ),
         lines(
-            About("Time since the last success", _SAW, unit=Unit.SECONDS),
+            About("Time since the last success", _SAW, unit=Unit.SECONDS, empty="none yet"),
             Line(age("last_success_timestamp_seconds", SUBJECT, _ITSELF), one),
         ),
+        _run_time(),
     ]
+
+
+def _run_time() -> Panel:
+    usual = level("expected_duration_median_seconds", SUBJECT, _ITSELF)
+    longest_usual = level("expected_duration_p95_seconds", SUBJECT, _ITSELF)
+    return lines(
+        About(
+            "Run time",
+            "Of its newest run, and of its last 20 successes; only where `metrics.detail` of the "
+            "configuration chooses it.",
+            unit=Unit.SECONDS,
+            width=24,
+            empty="not chosen by metrics.detail",
+        ),
+        Line(level("last_duration_seconds", SUBJECT, _ITSELF), "newest run"),
+        Line(usual, "usual"),
+        Line(longest_usual, "19 of 20 within"),
+    )
 
 
 def _took(share: float, metric: str, *, over: str, at: str = "") -> str:
@@ -138,7 +161,7 @@ def _pace() -> list[Panel]:
         _against_usual(
             "Duration in its workspace",
             "How long all runs of its kind in its workspace took, against the last 7 days; "
-            "read between the bounds of coarse buckets. Durations are not kept for each task.",
+            "read between the bounds of coarse buckets.",
             "execution_duration_seconds",
         ),
         _against_usual(
@@ -160,10 +183,10 @@ def _outcome() -> list[Panel]:
         bars(
             About(
                 "Misfires in its workspace",
-                "Runs that TMC could not start, by its reason. The very first with "
-                "some reason is not seen to come: the results below count it.",
+                "Runs that TMC could not start, by its reason.",
+                empty="none",
             ),
-            Line(_of_workspace("misfires_total", "reason"), "{{reason}}"),
+            Line(f"{_of_workspace('misfires_total', 'reason')} > 0", "{{reason}}"),
         ),
     ]
 
@@ -178,7 +201,9 @@ def _details() -> list[Panel]:
     return [
         bars(
             About(
-                "Ends in its workspace by result", "Runs of its kind that ended, by every result."
+                "Ends in its workspace by result",
+                "Runs of its kind that ended, by every result.",
+                empty="none",
             ),
             Line(f"{_of_workspace('workspace_executions_total', 'result')} > 0", "{{result}}"),
         ),
