@@ -27,7 +27,7 @@ EPOCH = datetime(2026, 11, 20, tzinfo=UTC)
 MEMORY = Path("/dev/shm")
 ON_DISK = ("process", "deploy")
 """Tests of real processes: their programs and their stores are where they are for users."""
-REAL_PROCESSES = ("tests/process/", "tests/deploy/test_prometheus.py")
+REAL_PROCESSES = ("tests/process/", "tests/deploy/test_scraped.py")
 ROOM = 2 << 30
 """Bytes; a container may have little memory for files."""
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, select
 
@@ -158,7 +158,8 @@ def lived(steps, limit: StormLimit | None = None) -> Life:
 
 
 @pytest.mark.parametrize("limit", [None, StormLimit(above=3)])
-@settings(max_examples=40)
+@pytest.mark.usefixtures("uncounted")
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(STEP, max_size=25))
 def test_each_receiver_is_told_of_an_alert_once_as_new_and_once_as_over_and_nothing_after(
     limit, steps
