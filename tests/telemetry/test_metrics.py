@@ -393,7 +393,7 @@ def test_what_there_is_no_room_for_takes_no_memory_either():
         finally:
             tracemalloc.stop()
 
-    assert most_while_rendering(0) < most_while_rendering(50_000) / 4
+    assert most_while_rendering(0) < most_while_rendering(50_000) / 2
 
 
 def chosen(*subjects):
