@@ -1,6 +1,7 @@
 """Tallyfy and the Services API: one task kept in step, against servers that hold the task."""
 
 import json
+import re
 import shutil
 from datetime import timedelta
 
@@ -170,10 +171,10 @@ async def test_a_server_that_says_nothing_is_left_in_time(kept):
     kept.server.is_silent = True
     with anyio.fail_after(10):
         error = await kept.failure(timeout="200ms")
-    assert (error.text, error.permanent) == (
-        f"127.0.0.1: PUT {kept.server.path}: read timeout",
-        False,
-    )
+    # On a busy machine the time may be over before they are connected.
+    begin = re.escape(f"127.0.0.1: PUT {kept.server.path}: ")
+    assert re.fullmatch(f"{begin}(read|connect) timeout", error.text)
+    assert not error.permanent
 
 
 async def test_a_server_that_is_not_there_is_asked_later(kept):
