@@ -27,7 +27,13 @@ EPOCH = datetime(2026, 11, 20, tzinfo=UTC)
 MEMORY = Path("/dev/shm")
 ON_DISK = ("process", "deploy")
 """Tests of real processes: their programs and their stores are where they are for users."""
-REAL_PROCESSES = ("tests/process/", "tests/deploy/test_scraped.py")
+ALSO_REAL = (
+    "tests/process/test_commands.py",
+    "tests/process/test_versions.py",
+    "tests/process/test_mounted_config.py",
+    "tests/deploy/test_scraped.py",
+)
+"""Tests of real processes that take as long as all the others of tests/process."""
 ROOM = 2 << 30
 """Bytes; a container may have little memory for files."""
 
@@ -58,6 +64,13 @@ def uncounted():
         counting.start()
 
 
+@pytest.fixture(autouse=True)
+def _uncounted_if_marked(request):
+    # Hypothesis refuses a fixture that a test names, as it is made once for all examples.
+    if request.node.get_closest_marker("uncounted"):
+        request.getfixturevalue("uncounted")
+
+
 @pytest.fixture
 def tmp_path(request, tmp_path_factory):
     """Answer with a folder in memory where there is room: a store waits at each commit for a disk.
@@ -72,17 +85,19 @@ def tmp_path(request, tmp_path_factory):
         yield Path(folder)
 
 
-class OneStageForProcesses(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
-    """Deals out single tests, and all tests of real processes together.
+class TwoStagesForProcesses(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
+    """Deals out single tests, and all tests of real processes on two heaps.
 
-    They are the longest, and wait for a real clock: two at once would wait for each other. While
-    they wait, two more tests compute: so three are run at once on two cores. What is dealt out
-    together is dealt out first. (A group of xdist's own would say so in fewer words,
+    They are the longest, and wait for a real clock: more of them at once would wait for each
+    other. While they wait, another test computes: so three are run at once on two cores. What is
+    dealt out together is dealt out first. (A group of xdist's own would say so in fewer words,
     but 3.8 writes it where pytest 9 no longer looks.)
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        if nodeid.startswith(REAL_PROCESSES):
+        if nodeid.startswith(ALSO_REAL):
+            return "more processes"
+        if nodeid.startswith("tests/process/"):
             return "processes"
         # What a chart is rendered to serves all tests of a file.
         return nodeid.partition("::")[0] if nodeid.startswith("tests/deploy/") else nodeid
@@ -90,4 +105,4 @@ class OneStageForProcesses(LoadScopeScheduling):  # type: ignore[misc]  # it has
 
 @pytest.hookimpl(optionalhook=True)  # without the plugin nothing is dealt out
 def pytest_xdist_make_scheduler(config, log):
-    return OneStageForProcesses(config, log)
+    return TwoStagesForProcesses(config, log)

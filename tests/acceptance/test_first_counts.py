@@ -6,7 +6,7 @@ import pytest
 from tests.acceptance.conftest import CONFIG
 from tests.acceptance.scraping import COUNTERS, quiet, scraped
 
-pytestmark = pytest.mark.usefixtures("uncounted")
+pytestmark = pytest.mark.uncounted
 
 AUDITED = CONFIG.replace("watch: {", "watch: {promotions: {audit_log: true}, ", 1)
 

@@ -11,7 +11,7 @@ from tests.acceptance.conftest import CONFIG
 from tests.acceptance.scraping import quiet, scraped, use
 from tmcwatch.simulator import Simulator, api_app
 
-pytestmark = pytest.mark.usefixtures("uncounted")
+pytestmark = pytest.mark.uncounted
 
 DETAIL = "tmcwatch_expected_duration_median_seconds"
 

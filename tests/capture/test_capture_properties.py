@@ -12,7 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.capture.machine import Capture
 from tmcwatch.store.opening import open_store
 
-pytestmark = pytest.mark.usefixtures("uncounted")
+pytestmark = pytest.mark.uncounted
 
 EXAMPLES = 14
 STEPS = 40

@@ -86,6 +86,7 @@ async def test_nobody_listening_is_unavailable():
             await ask(client_at("http://127.0.0.1:1", http))
 
 
+@pytest.mark.uncounted
 async def test_the_pool_survives_requests_cancelled_under_load():
     async def answer(stream):
         await anyio.sleep(0.002)

@@ -207,6 +207,7 @@ def test_what_started_no_promotion_is_none(changes):
     assert (found.executions, found.unread) == ((), frozenset())
 
 
+@pytest.mark.uncounted
 @given(st.lists(JSON | st.fixed_dictionaries({"eventCategory": JSON, "response": JSON})))
 def test_no_entry_costs_its_page(entries):
     assert page(*entries, ENTRY).executions[-1:] == (ID,)

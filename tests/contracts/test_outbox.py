@@ -292,6 +292,7 @@ OWING = st.tuples(st.just("owe"), st.sampled_from(["a", "b", STORM]))
 SENDING = st.tuples(st.just("send"), st.sampled_from(["accept", "postpone", "bury"]))
 
 
+@pytest.mark.uncounted
 @given(st.lists(OWING | SENDING, max_size=40))
 def test_nothing_is_sent_before_what_may_have_told_its_alerts_was_settled(acts):
     engine = create_engine("sqlite://")
@@ -395,6 +396,7 @@ def test_facts_survive_the_store(facts):
     assert message_from(facts_of(facts)) == facts
 
 
+@pytest.mark.uncounted
 @given(messages, messages)
 def test_a_merged_message_lists_every_alert_once_in_its_newest_state(older, newer):
     listed = {a.id: a for a in merged(older, newer).alerts}

@@ -111,6 +111,7 @@ def year(tmp_path_factory):
             one.unlink()
 
 
+@pytest.mark.uncounted
 def test_a_year_goes_up_two_versions_back_and_forth_and_no_row_is_lost(year):
     """One step after the other, as every step costs seconds."""
     with timed(f"copied and migrated {megabytes(year)} from {OLDEST} to {HEAD}"):

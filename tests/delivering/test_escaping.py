@@ -52,6 +52,7 @@ def test_a_plain_text_is_one_line_that_calls_nobody(text):
     assert not MENTION.search(shown)
 
 
+@pytest.mark.uncounted
 @every_worst
 @given(HOSTILE)
 @settings(deadline=None)

@@ -174,6 +174,7 @@ def test_a_template_that_broke_is_not_tried_again_for_shorter_words():
     assert logs == []
 
 
+@pytest.mark.uncounted
 @example(WORST[0])
 @example(WORST[3])
 @given(HOSTILE)

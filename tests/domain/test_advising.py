@@ -56,6 +56,7 @@ def notch_below(span, begin, longest):
     return max((each for each in spans(begin, longest) if each < span), default=begin)
 
 
+@pytest.mark.uncounted
 @settings(max_examples=25)
 @given(USES)
 def test_with_the_advised_share_a_plan_fits_and_a_hundredth_less_is_too_little(one):
@@ -83,6 +84,7 @@ def test_with_the_advised_spans_a_plan_fits_and_a_notch_less_is_too_little(one):
         assert not fits(slowed(changed, names_every=below))
 
 
+@pytest.mark.uncounted
 @settings(max_examples=25)
 @given(USES)
 def test_without_advice_nothing_that_can_be_set_would_help(one):

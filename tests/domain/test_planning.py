@@ -83,6 +83,7 @@ def test_open_runs_of_a_list_in_which_nothing_was_triggered_are_read_by_id():
     assert refreshes(assumed, watching(settle=0), TRIGGER, HABITS) == pytest.approx(4)
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize(
     ("per_hour", "number", "long"), [(1000, 70, 10), (1000, 20, 0), (3000, 190, 8), (60, 5, 2)]
 )

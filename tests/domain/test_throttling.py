@@ -85,6 +85,7 @@ def minutes_of(granted, borne, *, hours):
     return verdicts
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize(("granted", "borne"), [(30, 20), (30, 4), (6, 3), (6, 1), (2, 1.4)])
 def test_the_search_for_what_tmc_bears_is_never_told(granted, borne):
     verdicts = minutes_of(granted, borne, hours=2)

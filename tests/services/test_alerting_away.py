@@ -129,6 +129,7 @@ def test_where_nothing_recovered_there_is_no_digest(returning):
     assert told(returning) == [[("failed", "firing")]]
 
 
+@pytest.mark.uncounted
 def test_nothing_is_told_twice_whatever_rounds_and_restarts_follow(returning, store):
     returning.returned()
     returning.ran("a", Phase.FAILED, -190)

@@ -158,7 +158,7 @@ def lived(steps, limit: StormLimit | None = None) -> Life:
 
 
 @pytest.mark.parametrize("limit", [None, StormLimit(above=3)])
-@pytest.mark.usefixtures("uncounted")
+@pytest.mark.uncounted
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(STEP, max_size=25))
 def test_each_receiver_is_told_of_an_alert_once_as_new_and_once_as_over_and_nothing_after(

@@ -79,6 +79,7 @@ def live(deciding: Deciding, start: float, end: float) -> list[Message]:
     return deciding.facts[before:]
 
 
+@pytest.mark.uncounted
 def test_a_storm_is_one_summary_that_lists_the_worst_and_counts_the_rest(deciding):
     end_all(deciding, Phase.FAILED, 0)
     (summary,) = live(deciding, 0, 30)
@@ -104,6 +105,7 @@ def test_what_only_a_summary_speaks_of_is_counted_as_not_told_on_its_own(decidin
     assert suppressed == {"storm": MANY - 1, "silence": 1}
 
 
+@pytest.mark.uncounted
 def test_its_recoveries_are_a_summary_too_that_counts_what_still_fires(deciding):
     end_all(deciding, Phase.FAILED, 0)
     live(deciding, 0, 3)
@@ -114,6 +116,7 @@ def test_its_recoveries_are_a_summary_too_that_counts_what_still_fires(deciding)
     assert (summary.told_before, summary.status) == (10, Status.FIRING)
 
 
+@pytest.mark.uncounted
 def test_a_storm_that_goes_on_is_told_once_per_interval_and_then_all_is_as_ever(deciding):
     for minute in range(10):
         end_all(deciding, Phase.FAILED, minute, first=minute * 25, last=minute * 25 + 25)
@@ -186,6 +189,7 @@ def test_a_restart_in_a_storm_tells_no_more(deciding):
     assert len(deciding.facts) == 2
 
 
+@pytest.mark.uncounted
 def test_the_end_of_a_silence_over_many_alerts_is_one_summary_and_nothing_comes_before(deciding):
     silence = Silence(
         id="s1",

@@ -42,6 +42,7 @@ async def test_a_long_look_is_not_made_up_for(takes, wait):
     assert set(waits(await looks(takes=takes))) == {wait}
 
 
+@pytest.mark.uncounted
 async def test_failures_are_repeated_more_and_more_rarely_up_to_half_a_minute():
     found = waits(await looks(ok=lambda _: False, hours=100))
     assert found[:5] == [10, 20, 30, 30, 30]

@@ -383,6 +383,7 @@ async def _arrive(budget, room, log, arrival):
                     slot.throttled(timedelta(seconds=seconds))
 
 
+@pytest.mark.uncounted
 @settings(max_examples=12, deadline=None)
 @given(
     heads=st.integers(0, 8),

@@ -186,6 +186,7 @@ class Lives:
             self.in_a_pause.append(anyio.current_time())
 
 
+@pytest.mark.uncounted
 @example(lives=[(1.0, [])] * 20)
 @settings(max_examples=50)
 @given(

@@ -7,7 +7,7 @@ import pytest
 
 from tests.saturating import MINUTE, Saturated
 
-pytestmark = pytest.mark.usefixtures("uncounted")
+pytestmark = pytest.mark.uncounted
 
 BUDGET = 30
 """Requests per minute: few, so that an hour of them is soon over."""

@@ -52,6 +52,7 @@ def gaps_of(watch):
     return watch.store.read(lambda connection: connection.execute(select(gaps)).all())
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize("by_trigger", [True, False])
 async def test_an_outage_is_read_oldest_first_behind_a_live_head(watching, now, by_trigger):
     watch = watching(by_trigger=by_trigger)

@@ -205,6 +205,7 @@ async def test_nothing_is_checked_before_the_first_look_nor_while_catching_up(ch
     assert watch.tmc.asked == []
 
 
+@pytest.mark.uncounted
 async def test_what_comes_into_sight_was_not_missed_before(checked):
     watch, checker = checked(by_trigger=True, random=0.0)
     watch.tmc.hidden = {f"r{n}" for n in range(8)}

@@ -114,7 +114,7 @@ def steps_of_backlog(path, runs: int) -> int:
     return steps
 
 
-@pytest.mark.usefixtures("uncounted")
+@pytest.mark.uncounted
 def test_twice_the_backlog_takes_hardly_more_than_twice_the_work(tmp_path):
     first = steps_of_backlog(tmp_path, 400)
     assert steps_of_backlog(tmp_path, 800) < 3 * first

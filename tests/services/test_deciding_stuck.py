@@ -228,6 +228,7 @@ def test_one_that_a_person_closed_is_not_told_again(deciding):
     assert deciding.told(40) == []
 
 
+@pytest.mark.uncounted
 def test_each_of_many_is_told_once_and_names_its_task(deciding):
     other = replace(LOAD, id=SubjectId("t2"), name="store")
     deciding.name(LOAD, other)

@@ -63,6 +63,7 @@ async def test_history_moves_no_watermark_and_no_head(watching):
     assert not any(look.head for look in watch.looks[1:])
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize("by_trigger", [True, False])
 async def test_a_dense_history_is_cut_until_it_is_within_reach(watching, by_trigger):
     watch = watching(history=DAY, by_trigger=by_trigger)

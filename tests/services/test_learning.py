@@ -58,6 +58,7 @@ async def test_rows_in_time_teach_nothing_however_slow_the_beat(watching):
     assert watch.position.settle == SETTLE
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize("by_trigger", [True, False])
 async def test_a_rush_of_more_rows_than_a_page_holds_teaches_nothing(watching, by_trigger):
     watch = watching(by_trigger=by_trigger)
@@ -90,7 +91,7 @@ async def test_the_learned_lag_outlives_a_restart(watching):
     assert watch.position.settle == timedelta(seconds=20)
 
 
-@pytest.mark.usefixtures("uncounted")
+@pytest.mark.uncounted
 async def test_a_lag_beyond_the_ceiling_is_not_believed(watching):
     watch = watching()
     await beats(watch, 3)

@@ -22,7 +22,7 @@ from tmcwatch.polling.names import read_names
 from tmcwatch.simulator import OLD_DIALECT, Dialect, Simulator, api_app, small
 from tmcwatch.store.executions import load_executions
 
-pytestmark = pytest.mark.usefixtures("uncounted")
+pytestmark = pytest.mark.uncounted
 
 QUIET = replace(small(), executions_per_day=0, plan_runs_per_day=0, late_share=0.0)
 

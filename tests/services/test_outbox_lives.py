@@ -36,7 +36,7 @@ def empty(tmp_path_factory):
     return path
 
 
-@pytest.mark.usefixtures("uncounted")
+@pytest.mark.uncounted
 @settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(play=st.lists(lives, min_size=1, max_size=5))
 def test_all_that_is_owed_is_accepted_or_given_up_in_order_and_once_where_keys_are_kept(

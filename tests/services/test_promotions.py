@@ -110,6 +110,7 @@ async def test_an_open_execution_is_asked_for_on_every_beat_under_the_id_we_know
     assert all(look.head for look in made.sent if isinstance(look, Looked))
 
 
+@pytest.mark.uncounted
 async def test_an_unknown_execution_is_asked_for_later_and_later_for_a_day(bench):
     made = bench(ONE)
     made.tmc.problems[ONE] = NotFound("promotion_execution", "no", status=404)
@@ -121,6 +122,7 @@ async def test_an_unknown_execution_is_asked_for_later_and_later_for_a_day(bench
     assert made.rows() == []
 
 
+@pytest.mark.uncounted
 async def test_an_execution_given_up_is_asked_for_at_once_when_someone_asks_anew(bench, now):
     made = bench(ONE)
     made.tmc.problems[ONE] = NotFound("promotion_execution", "no", status=404)
@@ -131,6 +133,7 @@ async def test_an_execution_given_up_is_asked_for_at_once_when_someone_asks_anew
     assert len(made.rows()) == 1
 
 
+@pytest.mark.uncounted
 async def test_one_known_before_is_never_given_up(bench, now):
     made = bench()
     made.wanted.append(Wanted(id=ONE, asked_at=now(), is_known=True))

@@ -179,6 +179,7 @@ def clock():
     return MockClock(autojump_threshold=0)
 
 
+@pytest.mark.uncounted
 @settings(max_examples=30)
 @given(steps=STEPS)
 def test_whatever_is_replayed_when_no_end_comes_before_its_opening_and_none_is_lost(

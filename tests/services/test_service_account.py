@@ -21,7 +21,7 @@ from tmcwatch.api.token import TokenFile, TokenText
 from tmcwatch.domain.budget import Family, Purpose
 from tmcwatch.domain.execution import AccountName, ExecutionId
 
-pytestmark = pytest.mark.usefixtures("uncounted")
+pytestmark = pytest.mark.uncounted
 
 TOKEN_PATH = "/security/oauth/token"
 SECRET = "s3cr/t+value"

@@ -89,6 +89,7 @@ async def test_a_restart_neither_ends_it_nor_tells_it_twice(tenant):
     assert tenant.lasting == ["a", "b"]
 
 
+@pytest.mark.uncounted
 async def test_one_refusal_now_and_then_is_told_to_nobody(tenant):
     async def refuse_now_and_then() -> None:
         while True:

@@ -260,6 +260,7 @@ NUMBERS = count()
 SIGHTINGS = st.lists(st.tuples(st.integers(0, 5), st.sampled_from(sorted(ENDS))), max_size=12)
 
 
+@pytest.mark.uncounted
 @given(SIGHTINGS)
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -146,6 +146,7 @@ async def test_the_error_text_is_in_the_detail_and_only_by_choice_in_the_list(be
         assert (detail["errorMessage"], detail["errorType"]) == ("it broke", "JOB_ERROR")
 
 
+@pytest.mark.uncounted
 async def test_a_page_of_a_large_world_stays_cheap_to_find(bench):
     scenario = quiet(executions_per_day=100_000)
     made = bench(scenario)

@@ -218,6 +218,7 @@ async def test_the_date_is_that_of_the_simulated_clock(bench):
     assert answer.headers["date"] == "Fri, 20 Nov 2026 01:00:00 GMT"
 
 
+@pytest.mark.uncounted
 async def test_late_rows_of_a_tenant_appear_after_their_trigger(bench):
     made = bench(quiet(executions_per_day=50_000, late_share=0.5, late_by=seconds(30)))
     shown = (await made.get(RUNS, to=NOW))["total"]

@@ -74,6 +74,7 @@ def test_busy_runs_are_short_and_come_about_five_a_second():
     assert (min(lengths) >= 500, max(lengths) <= 5000) == (True, True)
 
 
+@pytest.mark.uncounted
 def test_a_very_large_tenant_runs_eighty_seconds_and_about_two_hundred_at_once():
     world = World(replace(tenant_b(), history=3 * HOUR), start=EPOCH)
     runs = world.tasks.runs
@@ -90,6 +91,7 @@ def most_at_once(runs):
     return max(accumulate(change for _, change in changes))
 
 
+@pytest.mark.uncounted
 def test_a_burst_is_so_many_times_the_usual_traffic_and_then_over():
     burst = Burst(after=HOUR, lasts=HOUR / 2, times=20)
     scenario = replace(small(), executions_per_day=24_000, plan_runs_per_day=0, bursts=(burst,))

@@ -419,6 +419,7 @@ def test_a_task_that_never_succeeded_has_no_usual_run_time(metrics):
     assert found == [None, None, 7]
 
 
+@pytest.mark.uncounted
 def test_details_are_left_out_as_soon_as_anything_else_is():
     state = chosen(*(task(f"t{number}") for number in range(300)))
     enough = len(list(series_of(within(50_000), state)))
@@ -470,6 +471,7 @@ def test_maintenance_is_shown_by_name_as_it_is_at_that_moment(metrics):
         assert value(metrics, snapshot(), "maintenance_active", {"name": name}) == number
 
 
+@pytest.mark.uncounted
 @given(name=names, other=names)
 @pytest.mark.parametrize("accept", [None, "application/openmetrics-text; version=1.0.0"])
 def test_every_name_is_scraped_as_tmc_has_it(accept, name, other):

@@ -1,6 +1,7 @@
 """How many series a tenant of some size has, and what is left out of those of a larger one."""
 
 from collections import Counter
+from functools import cache
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -10,6 +11,8 @@ from tmcwatch.domain.built_in import BUILT_IN
 from tmcwatch.domain.execution import Kind
 from tmcwatch.telemetry.families import PER_SUBJECT, PER_WORKSPACE
 from tmcwatch.telemetry.metrics import SERIES, Metrics
+
+pytestmark = pytest.mark.uncounted
 
 WORKSPACES = 15
 """Three environments with five each."""
@@ -38,29 +41,22 @@ def metrics():
     return metrics
 
 
+@cache
 def series(tasks):
     text, _ = metrics().render(tenant(tasks), None)
     families = text_string_to_metric_families(text.decode())
     return [sample for family in families for sample in family.samples]
 
 
-@pytest.fixture(scope="module")
-def of_2_000():
-    return series(2_000)
-
-
-@pytest.fixture(scope="module")
-def of_30_000():
-    return series(30_000)
-
-
-def test_2_000_tasks_have_no_more_than_16_000_series_and_none_is_left_out(of_2_000):
+def test_2_000_tasks_have_no_more_than_16_000_series_and_none_is_left_out():
+    of_2_000 = series(2_000)
     of_tasks = [one for one in of_2_000 if one.labels.get("kind") != "plan"]
     assert len(of_tasks) <= 16_000, "plans come to them"
     assert {one.value for one in of_2_000 if one.name == "tmcwatch_series_dropped"} == {0}
 
 
-def test_30_000_tasks_stay_within_the_budget(of_30_000):
+def test_30_000_tasks_stay_within_the_budget():
+    of_30_000 = series(30_000)
     assert len(of_30_000) <= SERIES
     there = {one.name for one in of_30_000}
     assert "tmcwatch_last_success_timestamp_seconds" in there, (
@@ -68,7 +64,8 @@ def test_30_000_tasks_stay_within_the_budget(of_30_000):
     )
 
 
-def test_what_was_left_out_is_told_to_the_last_series(of_30_000):
+def test_what_was_left_out_is_told_to_the_last_series():
+    of_30_000 = series(30_000)
     subjects = 30_000 + 30_000 // 20
     told = {one.labels["metric"]: one.value for one in of_30_000 if one.name.endswith("_dropped")}
     there = Counter(one.name for one in of_30_000)
@@ -78,11 +75,13 @@ def test_what_was_left_out_is_told_to_the_last_series(of_30_000):
     assert {name: there[name] + told[name] for name in wanted} == wanted
 
 
-def test_workspaces_have_all_their_series_however_many_tasks_there_are(of_2_000, of_30_000):
+def test_workspaces_have_all_their_series_however_many_tasks_there_are():
+    of_30_000 = series(30_000)
+
     def of_workspaces(samples):
         names = tuple(family.name for family in PER_WORKSPACE)
         return Counter(one.name for one in samples if one.name.startswith(names))
 
-    assert of_workspaces(of_30_000) == of_workspaces(of_2_000)
+    assert of_workspaces(of_30_000) == of_workspaces(series(2_000))
     found = {one.labels["workspace"] for one in of_30_000 if "workspace" in one.labels}
     assert found == {f"w{number}" for number in range(WORKSPACES)}
