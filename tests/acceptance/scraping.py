@@ -1,13 +1,10 @@
 """What acceptance tests of metrics work with: a quiet tenant, and what a scrape of it finds."""
 
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass
 
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from tmcwatch.config import load
-from tmcwatch.simulator import small
 from tmcwatch.telemetry.families import FAMILIES, Type
 
 COUNTERS = [family.name for family in FAMILIES if family.type is Type.COUNTER]
@@ -36,17 +33,3 @@ async def scraped(answers):
     text = (await answers.metrics(None))[0].decode()
     families = text_string_to_metric_families(text)
     return Scraped([sample for family in families for sample in family.samples])
-
-
-def quiet():
-    """A tenant in which nothing runs but what a test starts."""
-    return replace(
-        small(), executions_per_day=0, plan_runs_per_day=0, late_share=0, history=timedelta(0)
-    )
-
-
-def use(tenant, config):
-    """Have the tenant watched by another config from the next watch on."""
-    path = tenant.folder / "tmcwatch.yaml"
-    path.write_text(config % {"beat": "10s", "history": "0s"})
-    tenant.settings = load(path, environ={})

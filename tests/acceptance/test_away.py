@@ -2,25 +2,17 @@
 
 import re
 from collections import Counter
-from dataclasses import replace
-from datetime import timedelta
 
 import anyio
 import pytest
 
 from tests.acceptance.conftest import hours
-from tmcwatch.simulator import small
+from tests.acceptance.tenants import quiet
 
 OUT_OF_SIGHT = re.compile(
     r"While prod was out of sight \(2026-11-20 00:0[01] to 0(2:5\d|3:0\d) UTC\): "
     r"5 failures, of which 3 have recovered; 2 are still failing and told separately\."
 )
-
-
-def quiet():
-    return replace(
-        small(), executions_per_day=0, plan_runs_per_day=0, late_share=0, history=timedelta(0)
-    )
 
 
 def told(stage):

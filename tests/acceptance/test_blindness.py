@@ -1,21 +1,12 @@
 """The watching itself fails: that is told once, and once more when it heals."""
 
-from dataclasses import replace
-from datetime import timedelta
-
 import anyio
 import pytest
 
 from tests.acceptance.conftest import CONFIG
-from tmcwatch.simulator import small
+from tests.acceptance.tenants import quiet
 
 GROUPED = CONFIG.replace('group_by: ["..."], group_wait: 0s', "group_wait: 30s")
-
-
-def quiet():
-    return replace(
-        small(), executions_per_day=0, plan_runs_per_day=0, late_share=0, history=timedelta(0)
-    )
 
 
 def told(stage):

@@ -1,30 +1,14 @@
 """What a changed config does to what is open and what is owed."""
 
-from dataclasses import replace
-from datetime import timedelta
-
 import anyio
 
 from tests.acceptance.conftest import CONFIG
-from tmcwatch.config import load
-from tmcwatch.simulator import small
+from tests.acceptance.tenants import quiet, use
 
 WITHOUT_FAILED = CONFIG + "rules: [{rule: failed, enabled: false}]\n"
 OTHER_RECEIVER = CONFIG.replace("name: team,", "name: night,").replace(
     "receiver: team", "receiver: night"
 )
-
-
-def quiet():
-    return replace(
-        small(), executions_per_day=0, plan_runs_per_day=0, late_share=0, history=timedelta(0)
-    )
-
-
-def use(tenant, config):
-    path = tenant.folder / "tmcwatch.yaml"
-    path.write_text(config % {"beat": "10s", "history": "0s"})
-    tenant.settings = load(path, environ={})
 
 
 async def fail_one(tenant):

@@ -1,20 +1,11 @@
 """A receiver refuses messages for good, is mended, and is told once what it had missed."""
 
-from dataclasses import replace
-from datetime import timedelta
-
 import anyio
 import pytest
 
 from tests.acceptance.conftest import CONFIG
+from tests.acceptance.tenants import quiet
 from tmcwatch.serving.operations import Letters, NotKnown
-from tmcwatch.simulator import small
-
-
-def quiet():
-    return replace(
-        small(), executions_per_day=0, plan_runs_per_day=0, late_share=0, history=timedelta(0)
-    )
 
 
 def failing(stage, **settings):

@@ -1,7 +1,6 @@
 """A receiver fails, and another one is told of it: the whole daemon, in virtual time."""
 
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import dataclass, field
 
 import anyio
 import pytest
@@ -11,8 +10,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tests.acceptance.conftest import CONFIG
+from tests.acceptance.tenants import quiet
 from tmcwatch.serving.operations import Letters
-from tmcwatch.simulator import small
 
 RECEIVERS = CONFIG.strip().splitlines()[-1]
 TWO = CONFIG.replace(
@@ -36,12 +35,6 @@ class Other:
 
     def app(self) -> Starlette:
         return Starlette(routes=[Route("/alerts", self.take, methods=["POST"])])
-
-
-def quiet():
-    return replace(
-        small(), executions_per_day=0, plan_runs_per_day=0, late_share=0, history=timedelta(0)
-    )
 
 
 def fails(tenant, task=0):

@@ -4,7 +4,8 @@ import anyio
 import pytest
 
 from tests.acceptance.conftest import CONFIG
-from tests.acceptance.scraping import COUNTERS, quiet, scraped
+from tests.acceptance.scraping import COUNTERS, scraped
+from tests.acceptance.tenants import quiet
 
 pytestmark = pytest.mark.uncounted
 

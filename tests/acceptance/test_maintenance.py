@@ -1,24 +1,15 @@
 """The whole daemon in a planned maintenance: what breaks in it is told after it, if at all."""
 
-from dataclasses import replace
-from datetime import timedelta
-
 import anyio
 
 from tests.acceptance.conftest import CONFIG
-from tmcwatch.simulator import small
+from tests.acceptance.tenants import quiet
 
 PATCHED = CONFIG.replace("group_interval: 1s", "group_interval: 1m") + (
     "maintenance:\n"
     "  - {name: patches, cron: '10 1 * * *', duration: 20m, time_zone: Europe/Paris,\n"
     "     matchers: ['account=\"prod\"']}\n"
 )
-
-
-def quiet():
-    return replace(
-        small(), executions_per_day=0, plan_runs_per_day=0, late_share=0, history=timedelta(0)
-    )
 
 
 async def is_active(answers) -> bool:

@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from tests.acceptance.conftest import CONFIG
-from tests.acceptance.scraping import quiet, scraped, use
+from tests.acceptance.scraping import scraped
+from tests.acceptance.tenants import quiet, use
 from tmcwatch.simulator import Simulator, api_app
 
 pytestmark = pytest.mark.uncounted

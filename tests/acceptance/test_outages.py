@@ -1,13 +1,11 @@
 """TMC misbehaves for a while: it shows, nothing is missed, and it heals by itself."""
 
-from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import anyio
 import pytest
 
-from tmcwatch.simulator import small
+from tests.acceptance.tenants import quiet
 
 FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "throttled": ("throttle", {}),
@@ -20,12 +18,6 @@ FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "cut": ("cut", {}),
     "revoked": ("revoked_token", {}),
 }
-
-
-def quiet():
-    return replace(
-        small(), executions_per_day=0, plan_runs_per_day=0, late_share=0, history=timedelta(0)
-    )
 
 
 def rules(stage):

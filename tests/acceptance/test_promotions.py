@@ -1,27 +1,22 @@
 """Promotions: somebody names an execution, and is told how it ended."""
 
 import random
-from dataclasses import replace
 from datetime import timedelta
 
 import anyio
 import pytest
 
 from tests.acceptance.conftest import CONFIG
+from tests.acceptance.tenants import quiet
 from tests.oracle import episodes
 from tests.oracle import told as told_of
 from tmcwatch.domain.built_in import ABOUT_OURSELVES
-from tmcwatch.simulator import Dialect, small
+from tmcwatch.simulator import Dialect
 
 MINUTE = timedelta(minutes=1)
 ID = "00000000-0000-4000-8000-000000009001"
 AUDITED = CONFIG.replace("watch: {", "watch: {promotions: {audit_log: true}, ")
 CONFIGURED = CONFIG.replace("watch: {", f"watch: {{promotions: {{ids: [{ID}]}}, ")
-
-
-def quiet(**changes):
-    nothing = {"executions_per_day": 0, "plan_runs_per_day": 0, "late_share": 0}
-    return replace(small(), history=timedelta(0), **(nothing | changes))
 
 
 def promote(stage, ends="PROMOTED", **settings):

@@ -7,7 +7,7 @@ from datetime import timedelta
 import anyio
 import pytest
 
-from tests.acceptance.test_outages import quiet
+from tests.acceptance.tenants import quiet
 from tmcwatch.config import load
 from tmcwatch.domain.budget import Family
 from tmcwatch.store.budgets import remembered_paces

@@ -1,15 +1,13 @@
 """Only a part of an account is watched; a workspace vanishes and returns; two accounts."""
 
 from collections import Counter
-from dataclasses import replace
-from datetime import timedelta
 
 import anyio
 import httpx
 
 from tests.acceptance.conftest import CONFIG
-from tmcwatch.config import load
-from tmcwatch.simulator import Simulator, api_app, small
+from tests.acceptance.tenants import quiet, use
+from tmcwatch.simulator import Simulator, api_app
 
 TOKEN = "token: secret-token"
 TWO = CONFIG.replace(
@@ -17,20 +15,8 @@ TWO = CONFIG.replace(
 )
 
 
-def quiet():
-    return replace(
-        small(), executions_per_day=0, plan_runs_per_day=0, late_share=0, history=timedelta(0)
-    )
-
-
 def scoped(scope):
     return CONFIG.replace(TOKEN, f"{TOKEN}, {scope}")
-
-
-def use(tenant, config):
-    path = tenant.folder / "tmcwatch.yaml"
-    path.write_text(config % {"beat": "10s", "history": "0s"})
-    tenant.settings = load(path, environ={})
 
 
 def told(stage, *labels):

@@ -1,22 +1,13 @@
 """What is outside of the scope is not stored, not counted, and costs no request of its own."""
 
-from dataclasses import replace
-from datetime import timedelta
-
 import anyio
 from sqlalchemy import select
 
 from tests.acceptance.conftest import CONFIG
-from tmcwatch.simulator import small
+from tests.acceptance.tenants import quiet
 from tmcwatch.store.schema import counters, executions, transitions
 
 SCOPED = CONFIG.replace("token: secret-token", "token: secret-token, environments: [PROD]")
-
-
-def quiet():
-    return replace(
-        small(), executions_per_day=0, plan_runs_per_day=0, late_share=0, history=timedelta(0)
-    )
 
 
 def column(tenant, column, *conditions):

@@ -1,21 +1,14 @@
 """What a user is told, from the run in TMC to the message, as stories."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import anyio
 import pytest
 
-from tmcwatch.simulator import small
+from tests.acceptance.tenants import quiet
 
 MINUTE = timedelta(minutes=1)
 HOSTILE = "<!channel> *bold* <script>alert(1)</script> \x00\x1b[31m\u202e " + "x" * 1_000_000
-
-
-def quiet():
-    return replace(
-        small(), executions_per_day=0, plan_runs_per_day=0, late_share=0, history=timedelta(0)
-    )
 
 
 def run(stage, **settings):
