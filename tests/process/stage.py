@@ -28,6 +28,21 @@ from tmcwatch.store.schema import capture
 ENDINGS = Endings(failed=0.2, rejected=0.05, timed_out=0.03, misfired=0.05)
 SETTLED_WITHIN = 120.0
 
+# Told of each end by itself: a severity that rises is told as an update, what flaps ends later,
+# and a storm lists only the worst.
+EACH_END_BY_ITSELF = """
+accounts: [{name: prod, url: "%(api)s", token: demo, api_share: 1}]
+watch: {beat: 1s, settle: {floor: 2s}, history: 0s}
+store: {url: "sqlite:///tmcwatch.db"}
+route: {receiver: team, group_by: [kind, id, rule], group_wait: 0s, group_interval: 1s}
+receivers:
+  - {name: team, webhook: {url: "http://%(inbox)s/alerts"}, storm: off}
+rules:
+  - {rule: flapping, enabled: false}
+  - {rule: failing_again, enabled: false}
+http: {listen: "127.0.0.1:0"}
+"""
+
 
 @dataclass
 class Inbox:

@@ -7,24 +7,9 @@ import signal
 import anyio
 import pytest
 
-from tests.process.stage import Stage, running, staged
+from tests.process.stage import EACH_END_BY_ITSELF, Stage, running, staged
 
 KILLS = 20
-
-# Told of each end by itself: a severity that rises is told as an update, what flaps ends later,
-# and a storm lists only the worst.
-CONFIG = """
-accounts: [{name: prod, url: "%(api)s", token: demo, api_share: 1}]
-watch: {beat: 1s, settle: {floor: 2s}, history: 0s}
-store: {url: "sqlite:///tmcwatch.db"}
-route: {receiver: team, group_by: [kind, id, rule], group_wait: 0s, group_interval: 1s}
-receivers:
-  - {name: team, webhook: {url: "http://%(inbox)s/alerts"}, storm: off}
-rules:
-  - {rule: flapping, enabled: false}
-  - {rule: failing_again, enabled: false}
-http: {listen: "127.0.0.1:0"}
-"""
 
 
 @pytest.fixture
@@ -52,7 +37,7 @@ async def test_a_daemon_killed_twenty_times_tells_everything_exactly_once(tmp_pa
     # Few enough for one page, also of a life that begins late on a busy machine: of more pages the
     # newest is told first, and a success on it then ends what an earlier one had ended.
     dice = random.Random(int(os.environ.get("KILL_SEED", "20261122")))
-    async with staged(tmp_path, CONFIG, slow=0.25, executions_per_second=4) as stage:
+    async with staged(tmp_path, EACH_END_BY_ITSELF, slow=0.25, executions_per_second=4) as stage:
         for _ in range(KILLS):
             await killed(stage, dice)
         async with running(stage):

@@ -19,26 +19,16 @@ from tests.contracts.newer_version import (
     next_version,
     this_version,
 )
-from tests.process.stage import Stage, staged
+from tests.process.stage import EACH_END_BY_ITSELF, Stage, staged
 from tmcwatch.store.revisions import REVISIONS
 from tmcwatch.store.schema import capture
 
 HEAD = REVISIONS[-1]
 
-# Each end by itself: what an engine lets misfire would mute what fails on it meanwhile.
-CONFIG = """
-accounts: [{name: prod, url: "%(api)s", token: demo, api_share: 1}]
-watch: {beat: 1s, settle: {floor: 2s}, history: 0s}
-store: {url: "sqlite:///tmcwatch.db"}
-route: {receiver: team, group_by: [kind, id, rule], group_wait: 0s, group_interval: 1s}
-receivers:
-  - {name: team, webhook: {url: "http://%(inbox)s/alerts"}, storm: off}
-rules:
-  - {rule: flapping, enabled: false}
-  - {rule: failing_again, enabled: false}
-  - {rule: misfired_engine, enabled: false}
-http: {listen: "127.0.0.1:0"}
-"""
+# What an engine lets misfire would mute what fails on it meanwhile.
+CONFIG = EACH_END_BY_ITSELF.replace(
+    "rules:\n", "rules:\n  - {rule: misfired_engine, enabled: false}\n"
+)
 
 
 @pytest.fixture
