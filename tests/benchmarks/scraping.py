@@ -85,7 +85,8 @@ async def measure() -> None:
         with TemporaryDirectory() as folder, simulated(scenario, "overlap", tasks) as tenant:
             config = CONFIG % {"api": tenant.api, "metrics": metrics}
             async with _daemon(written(Path(folder), config)) as daemon:
-                await _known(daemon, tasks)
+                world = await tenant.ask("/world")
+                await _known(daemon, len(world["tasks"]) + len(world["plans"]))
                 for line in await _measured(daemon):
                     print(f"  {line}", flush=True)
 
@@ -141,18 +142,17 @@ async def _daemon(config: Path):
             daemon.stop()
 
 
-async def _known(daemon: Daemon, tasks: int) -> None:
-    """Wait until all tasks have their names, and have each of them run once."""
+async def _known(daemon: Daemon, number: int) -> None:
+    """Wait until all tasks and plans have their names, and have each of them run once."""
     store = daemon.parts.store
 
     def count(connection: Connection) -> int:
         return int(connection.execute(select(func.count()).select_from(subjects)).scalar_one())
 
     async def is_known() -> bool:
-        return await anyio.to_thread.run_sync(store.read, count) >= tasks
+        return await anyio.to_thread.run_sync(store.read, count) >= number
 
     await until(is_known, within=900, every=1)
-    await anyio.sleep(15)  # the plans
     now = stored(real_world({}).now())
     ran = update(subjects).values(last_success_at=now, last_completion_at=now, succeeded=1)
     await anyio.to_thread.run_sync(store.write, lambda connection: connection.execute(ran))
